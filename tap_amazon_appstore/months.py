@@ -1,0 +1,47 @@
+"""Calendar months, each as its first day: the unit in which Amazon makes reports."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FIRST_MONTH = date(2018, 1, 1)
+"""The first month that Amazon has reports of, by its Reporting API page."""
+
+
+def parse_month(text: str) -> date:
+    """Return the month of an ISO 8601 date or date-time.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    day, time = text[:10], text[10:]
+    if time:
+        # A trailing `Z` is ISO 8601, but not to Python before 3.11.
+        datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return date.fromisoformat(day).replace(day=1)
+
+
+def add_months(month: date, count: int) -> date:
+    """Return the month that lies `count` months later, or earlier, but never before the first."""
+    index = max(
+        month.year * 12 + month.month - 1 + count,
+        FIRST_MONTH.year * 12 + FIRST_MONTH.month - 1,
+    )
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def months_between(first: date, last: date) -> Iterator[date]:
+    """Yield the months from `first` to `last`, both included."""
+    while first <= last:
+        yield first
+        first = add_months(first, 1)
+
+
+def current_month() -> date:
+    """Return the current month of the marketplace that enters a month first, Amazon.com.au."""
+    return datetime.now(ZoneInfo("Australia/Sydney")).date().replace(day=1)

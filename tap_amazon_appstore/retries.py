@@ -1,0 +1,127 @@
+"""How the tap talks HTTP: time limits, no redirects, and tries again where waiting can help."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import random
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+import backoff
+import requests
+from singer_sdk.exceptions import (
+    FatalAPIError,
+    FatalSyncError,
+    RetriableAPIError,
+    RetriableSyncError,
+)
+from urllib3.util import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from backoff.types import Details
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+MAX_TRIES = 5
+
+# Seconds to connect, and seconds without a byte.
+_TIMEOUT = (10, 60)
+
+# Seconds that a server may ask for before asking for them counts as a refusal.
+_LONGEST_WAIT = 300
+
+_log = logging.getLogger(__name__)
+
+
+def send(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401
+    """Send a request as `requests` does, but follow no redirect and give nothing away.
+
+    What `requests` raises holds the URL, and with it the signature of a presigned one; what this
+    raises names the host alone and has no such exception behind it.
+
+    Raises:
+        RetriableAPIError: there was no answer.
+        FatalAPIError: the request cannot be sent.
+    """
+    host = urlsplit(url).hostname
+    try:
+        return session.request(method, url, allow_redirects=False, timeout=_TIMEOUT, **options)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        problem: Exception = RetriableAPIError(f"{host} did not answer ({type(error).__name__})")
+    except requests.RequestException as error:
+        problem = FatalAPIError(f"{host} cannot be asked ({type(error).__name__})")
+    raise problem
+
+
+def is_transient(response: requests.Response) -> bool:
+    """Tell whether an answer may be another one after a while: 404, 408, 429 and 5xx.
+
+    Amazon documents 404 as "server unavailable", for the API and for the bucket.
+    """
+    return response.status_code in {404, 408, 429} or response.status_code >= 500  # noqa: PLR2004
+
+
+def retry(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """Make a function try again when it raises `RetriableSyncError`, a handful of times.
+
+    It waits with exponential backoff and full jitter, or as long as `Retry-After` asks. When
+    nothing helps it raises `FatalSyncError`.
+    """
+    retrying = backoff.on_exception(
+        _waits,
+        RetriableSyncError,
+        max_tries=MAX_TRIES,
+        jitter=None,
+        on_backoff=_log_wait,
+        logger=None,
+    )(function)
+
+    @functools.wraps(function)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return retrying(*args, **kwargs)
+        except RetriableSyncError as error:
+            message = (
+                f"{error}, {MAX_TRIES} times in a row; "
+                "run the tap again later, it goes on where it stopped"
+            )
+        raise FatalSyncError(message)
+
+    return wrapper
+
+
+def _waits() -> Generator[float, RetriableSyncError, None]:
+    error = yield 0
+    for tries in itertools.count():
+        error = yield max(random.uniform(0, 2**tries), _retry_after(error))  # noqa: S311
+
+
+def _retry_after(error: RetriableSyncError) -> float:
+    """Return the seconds that the answer behind an error asks to wait."""
+    response = getattr(error, "response", None)
+    header = response.headers.get("Retry-After") if response is not None else None
+    if not header:
+        return 0
+    try:
+        seconds = Retry().parse_retry_after(header)
+    except Exception:  # noqa: BLE001 - urllib3 has one of its own for a header that says nothing
+        return 0
+    if seconds > _LONGEST_WAIT:
+        message = f"{error} and asks to wait {seconds:.0f} seconds; run the tap again after that"
+        raise FatalSyncError(message)
+    return seconds
+
+
+def _log_wait(details: Details) -> None:
+    _log.warning(
+        "Try %d of %d: %s; trying again in %.1f s",
+        details["tries"],
+        MAX_TRIES,
+        details["exception"],
+        details["wait"],
+    )

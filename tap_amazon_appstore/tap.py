@@ -1,0 +1,202 @@
+"""The tap: its settings and its streams."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.tap_base import CliTestOptionValue
+
+from tap_amazon_appstore.auth import HOW_TO_ATTACH, LoginWithAmazon
+from tap_amazon_appstore.client import ReportingClient, is_secure
+from tap_amazon_appstore.messages import MessageWriter
+from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
+from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from types import FrameType
+
+    import click
+
+    from tap_amazon_appstore.streams import ReportStream
+
+
+class TapAmazonAppstore(Tap):
+    """Singer tap for the Amazon Appstore: sales, subscriptions and earnings reports."""
+
+    name = "tap-amazon-appstore"
+    message_writer_class = MessageWriter
+    message_writer: MessageWriter
+
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "client_id",
+            th.StringType,
+            required=True,
+            secret=True,
+            title="Client ID",
+            description="Client ID of the security profile that is attached to the Reporting API",
+        ),
+        th.Property(
+            "client_secret",
+            th.StringType,
+            required=True,
+            secret=True,
+            title="Client secret",
+            description="Client secret of the same security profile",
+        ),
+        th.Property(
+            "start_date",
+            th.DateType,
+            nullable=False,
+            default="2018-01-01",
+            title="Start date",
+            description="Date whose month is the first one read; Amazon has reports since 2018-01",
+        ),
+        th.Property(
+            "end_date",
+            th.DateType,
+            title="End date",
+            description="Date whose month is the last one read, for sharded backfills; by default "
+            "the current month",
+        ),
+        th.Property(
+            "lookback_months",
+            th.IntegerType(minimum=0),
+            nullable=False,
+            default=2,
+            title="Lookback months",
+            description="Closed months before the bookmark that each run checks again, because "
+            "Amazon restates them",
+        ),
+        th.Property(
+            "api_url",
+            th.URIType,
+            nullable=False,
+            default="https://developer.amazon.com",
+            title="API URL",
+            description="Base URL of the Reporting API",
+        ),
+        th.Property(
+            "auth_url",
+            th.URIType,
+            nullable=False,
+            default="https://api.amazon.com/auth/o2/token",
+            title="Login with Amazon URL",
+            description="URL of Login with Amazon's token endpoint",
+        ),
+        th.Property(
+            "user_agent",
+            th.StringType,
+            title="User agent",
+            description="What the tap calls itself in requests; by default its name and version",
+        ),
+    ).to_dict()
+
+    def discover_streams(self) -> list[ReportStream]:
+        """Return the streams."""
+        return [SalesStream(self), SubscriptionsStream(self), EarningsStream(self)]
+
+    @cached_property
+    def client(self) -> ReportingClient:
+        """The account's reports; all streams share it, its token and its rate."""
+        return ReportingClient(
+            api_url=self.config["api_url"],
+            authenticator=LoginWithAmazon(
+                client_id=self.config["client_id"],
+                client_secret=self.config["client_secret"],
+                auth_url=self.config["auth_url"],
+            ),
+            user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+        )
+
+    @property
+    def first_month(self) -> date:
+        """The first month that may be read."""
+        return max(parse_month(self.config["start_date"]), FIRST_MONTH)
+
+    @property
+    def last_month(self) -> date:
+        """The last month that is read: `end_date`'s, but none that no marketplace has entered."""
+        end = self.config.get("end_date")
+        return min(parse_month(end), current_month()) if end else current_month()
+
+    def test_link(self) -> bool:
+        """Sign in and say, for each stream, whether this account may read it.
+
+        One request a stream, for the current month: that it has no report yet is an answer too.
+
+        Returns:
+            Whether all streams that are selected by default may be read.
+
+        Raises:
+            FatalSyncError: signing in failed, or the API could not be asked.
+        """
+        linked = True
+        for stream in self.discover_streams():
+            if self.client.may_read(stream.report, current_month()):
+                self.logger.info("%s: this account may read it", stream.name)
+            elif stream.selected_by_default:
+                self.logger.error(
+                    "%s: this account may NOT read it; %s", stream.name, HOW_TO_ATTACH
+                )
+                linked = False
+            else:
+                self.logger.warning("%s (optional): this account may not read it", stream.name)
+        return linked
+
+    @classmethod
+    def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
+        """Run `--test`: verify the link instead of reading all months up to a first record."""
+        if value != CliTestOptionValue.All.value:
+            super().cb_test(ctx, param, value)
+            return
+        config = ctx.params["config"]
+        tap = cls(config=config.config, parse_env_config=config.parse_env)
+        ctx.exit(0 if tap.test_link() else 1)
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Refuse settings that cannot work, a sentence each, and without the secrets' values."""
+        errors = super()._validate_config(raise_errors=False)
+        errors = [_without_value(error) for error in errors] or list(self._unworkable_settings())
+        if errors and raise_errors:
+            message = "; ".join(errors)
+            raise ConfigValidationError(message, errors=errors)
+        return errors
+
+    def _unworkable_settings(self) -> Iterator[str]:
+        for name in ("client_id", "client_secret"):
+            if not self.config[name].strip():
+                yield f"{name} is empty"
+        for name in ("api_url", "auth_url"):
+            if not is_secure(self.config[name]):
+                yield f"{name} is no https:// URL (http:// is for the loopback address alone)"
+        months = {}
+        for name in ("start_date", "end_date"):
+            if (value := self.config.get(name)) is not None:
+                try:
+                    months[name] = max(parse_month(value), FIRST_MONTH)
+                except ValueError:
+                    yield f"{name} is {value!r}, which is no date such as 2024-03-01"
+        if "end_date" in months and months["end_date"] < months.get("start_date", FIRST_MONTH):
+            yield "end_date is before start_date"
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End on a signal with the shell's exit code for it: a part of a run is no success.
+
+        The state needs no word more: the last one written is where the next run goes on.
+        """
+        self.message_writer.exit(128 + signum)
+
+
+def _without_value(error: str) -> str:
+    """Return what the schema says of a setting, without the value if that may be secret."""
+    for name in ("client_id", "client_secret", "batch_config"):
+        if f"config['{name}']" in error:
+            return f"{name} is not what the setting takes"
+    return error

@@ -1,0 +1,143 @@
+"""A sandbox for all tests, an account for each, and the installed command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sandbox import Sandbox
+from tests.data import MONTH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sandbox import Account
+
+TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run of the command left behind."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @cached_property
+    def messages(self) -> list[dict[str, Any]]:
+        """The Singer messages; amounts are text, digit for digit."""
+        return [json.loads(line, parse_float=str) for line in self.stdout.splitlines()]
+
+    def records(self, stream: str = "sales") -> list[dict[str, Any]]:
+        """The records of a stream, in order."""
+        return [
+            message["record"]
+            for message in self.messages
+            if message["type"] == "RECORD" and message["stream"] == stream
+        ]
+
+    @property
+    def states(self) -> list[dict[str, Any]]:
+        """The values of the STATE messages."""
+        return [message["value"] for message in self.messages if message["type"] == "STATE"]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The last state."""
+        return self.states[-1]
+
+    def bookmark(self, stream: str = "sales") -> str | None:
+        """The last bookmark of a stream."""
+        return self.state["bookmarks"].get(stream, {}).get("replication_key_value")
+
+    def log(self, level: str) -> list[str]:
+        """The texts that were logged at a level."""
+        lines = (line.split(" | ", 3) for line in self.stderr.splitlines())
+        return [line[3] for line in lines if len(line) > 3 and line[1].strip() == level]
+
+
+@dataclass
+class Tap:
+    """The installed command with an account's settings."""
+
+    account: Account
+    directory: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def command(
+        self, *arguments: str, state: Mapping[str, Any] | None = None, **settings: object
+    ) -> list[str]:
+        """Write the settings and the state to files, and return the command line."""
+        config = {**self.account.settings, **self.settings, **settings}
+        command = [str(TAP), "--config", self._write("config.json", config), *arguments]
+        if state is not None:
+            command += ["--state", self._write("state.json", state)]
+        return command
+
+    def run(
+        self,
+        *arguments: str,
+        state: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> Run:
+        """Run the command to its end."""
+        done = subprocess.run(
+            self.command(*arguments, state=state, **settings),
+            capture_output=True,
+            encoding="utf-8",
+            env={**os.environ, **(env or {})},
+            timeout=120,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    def read(self, *arguments: str, **options: Any) -> Run:
+        """Run the command and expect that it succeeds."""
+        run = self.run(*arguments, **options)
+        assert run.code == 0, run.stderr
+        return run
+
+    def catalog(self, **deselected: list[str]) -> str:
+        """Write a catalog with properties of streams deselected, and return its path."""
+        catalog = json.loads(self.read("--discover").stdout)
+        for entry in catalog["streams"]:
+            for metadata in entry["metadata"]:
+                name = metadata["breadcrumb"][-1:]
+                if name and name[0] in deselected.get(entry["tap_stream_id"], []):
+                    metadata["metadata"]["selected"] = False
+        return self._write("catalog.json", catalog)
+
+    def _write(self, name: str, content: object) -> str:
+        path = self.directory / name
+        path.write_text(json.dumps(content), encoding="utf-8")
+        return str(path)
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that all tests of the process share; what a test does stays in its account."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def account(sandbox: Sandbox) -> Account:
+    """An account without reports."""
+    return sandbox.add_account()
+
+
+@pytest.fixture
+def tap(account: Account, tmp_path: Path) -> Tap:
+    """The command, reading one month unless a test says otherwise."""
+    month = MONTH.isoformat()
+    return Tap(account, tmp_path, {"start_date": month, "end_date": month})
