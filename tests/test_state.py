@@ -1,0 +1,266 @@
+"""Which months a run reads, and what its state says afterwards."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from sandbox import make_csv
+from tap_amazon_appstore.months import add_months, months_between
+from tests.data import MONTH, sale, sales, subscription
+
+if TYPE_CHECKING:
+    from sandbox import Account
+    from tests.conftest import Run, Tap
+
+FEBRUARY, APRIL, MAY, JUNE = date(2024, 2, 1), date(2024, 4, 1), date(2024, 5, 1), date(2024, 6, 1)
+MARCH_TO_JUNE = {"start_date": "2024-03-15", "end_date": "2024-06-02"}
+
+
+@pytest.fixture
+def tap(tap: Tap) -> Tap:
+    """The command, reading sales alone unless a test says otherwise."""
+    tap.streams = ["sales"]
+    return tap
+
+
+def publish(account: Account, *months: date) -> None:
+    """Publish a sales report of two line items for each month."""
+    for month in months:
+        rows = [sale(Transaction_Id=f"{month}-{number}") for number in (1, 2)]
+        account.put_report("sales", month, make_csv(rows))
+
+
+def months_asked(account: Account, report: str = "sales") -> list[date]:
+    """Return the months of the API requests for a report, and forget all requests."""
+    months = [r.month for r in account.requests if r.service == "api" and r.report == report]
+    account.log.clear()
+    return sorted(month for month in months if month)
+
+
+def months_read(run: Run) -> list[str]:
+    """Return the months of the records of a run, in their order."""
+    return list(dict.fromkeys(record["report_month"] for record in run.records()))
+
+
+def bookmark(month: str, **more: object) -> dict[str, Any]:
+    """Return a state with a bookmark of `sales`."""
+    stream = {"replication_key": "report_month", "replication_key_value": month, **more}
+    return {"bookmarks": {"sales": stream}}
+
+
+def test_months_are_read_in_order_and_a_state_follows_each(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL, MAY)
+
+    run = tap.read(**MARCH_TO_JUNE)
+
+    events = [
+        message["record"]["report_month"]
+        if message["type"] == "RECORD"
+        else message["value"]["bookmarks"]["sales"]["replication_key_value"] + " done"
+        for message in run.messages
+        if message["type"] in {"RECORD", "STATE"}
+    ]
+    assert events == [
+        *["2024-03-01"] * 2,
+        "2024-03-01 done",
+        *["2024-04-01"] * 2,
+        "2024-04-01 done",
+        *["2024-05-01"] * 2,
+        "2024-05-01 done",
+    ]
+
+
+def test_a_month_without_report_moves_no_bookmark(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL)
+
+    run = tap.read(**MARCH_TO_JUNE)
+
+    assert run.bookmark() == "2024-04-01"
+    assert [line for line in run.log("INFO") if "2024-05" in line and "no report" in line]
+    assert run.log("WARNING") == []
+
+
+def test_an_unchanged_report_is_not_downloaded_again(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL, MAY, JUNE)
+    first = tap.read(**MARCH_TO_JUNE)
+    months_asked(tap.account)
+
+    second = tap.read(state=first.state, **MARCH_TO_JUNE)
+
+    assert second.records() == []
+    assert second.state == first.state
+    bucket = [(r.method, r.status) for r in tap.account.requests if r.service == "bucket"]
+    assert bucket == [("GET", 304)] * 3
+    assert months_asked(tap.account) == [APRIL, MAY, JUNE]
+
+
+@pytest.mark.parametrize(
+    ("lookback", "asked"),
+    [(0, [JUNE]), (1, [MAY, JUNE]), (2, [APRIL, MAY, JUNE]), (99, [MONTH, APRIL, MAY, JUNE])],
+)
+def test_a_run_starts_some_closed_months_before_the_bookmark(
+    tap: Tap, lookback: int, asked: list[date]
+) -> None:
+    tap.read(state=bookmark("2024-06-01"), lookback_months=lookback, **MARCH_TO_JUNE)
+
+    assert months_asked(tap.account) == asked
+
+
+def test_a_restated_month_is_read_again_with_the_same_keys(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL, MAY)
+    first = tap.read(**MARCH_TO_JUNE)
+    rows = [sale(Transaction_Id=f"2024-04-01-{number}", Units="5") for number in (2, 1)]
+    tap.account.put_report("sales", APRIL, make_csv(rows))
+
+    second = tap.read(state=first.state, **MARCH_TO_JUNE)
+
+    before = {r["line_id"]: r for r in first.records() if r["report_month"] == "2024-04-01"}
+    after = {r["line_id"]: r for r in second.records()}
+    assert before.keys() == after.keys()
+    assert {record["report_month"] for record in after.values()} == {"2024-04-01"}
+    for key, record in after.items():
+        assert record["units"] == 5
+        assert record["report_last_modified"] > before[key]["report_last_modified"]
+    assert second.bookmark() == "2024-05-01"
+    assert tap.read(state=second.state, **MARCH_TO_JUNE).records() == []
+
+
+def test_state_identifies_only_the_files_that_are_checked_again(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL, MAY)
+
+    run = tap.read(lookback_months=1, **MARCH_TO_JUNE)
+
+    files = run.state["bookmarks"]["sales"]["files"]
+    assert sorted(files) == ["2024-04-01", "2024-05-01"]
+    assert all(file["etag"] and file["last_modified"] for file in files.values())
+
+
+def test_a_bucket_that_ignores_conditions_has_its_unchanged_reports_skipped(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+    first = tap.read()
+    tap.account.fail("bucket-ignores-conditions", times=None)
+
+    assert tap.read(state=first.state).records() == []
+
+
+def test_without_etag_the_time_of_the_file_tells_whether_it_changed(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+    tap.account.fail("bucket-no-etag", times=None)
+    first = tap.read()
+    assert tap.read(state=first.state).records() == []
+
+    publish(tap.account, MONTH)
+
+    assert len(tap.read(state=first.state).records()) == 2
+
+
+def test_a_run_resumed_from_any_state_completes_the_first(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL, MAY)
+    whole = tap.read(**MARCH_TO_JUNE)
+
+    for state in whole.states[:3]:
+        done = state["bookmarks"]["sales"]["replication_key_value"]
+        rest = tap.read(state=state, lookback_months=0, **MARCH_TO_JUNE)
+        assert rest.records() == [r for r in whole.records() if r["report_month"] > done]
+
+
+def test_a_gap_between_reports_is_warned_of(tap: Tap) -> None:
+    publish(tap.account, MONTH, MAY)
+
+    run = tap.read(**MARCH_TO_JUNE)
+
+    assert months_read(run) == ["2024-03-01", "2024-05-01"]
+    (warning,) = run.log("WARNING")
+    assert "sales" in warning
+    assert "2024-04" in warning
+
+
+def test_months_before_the_first_report_are_no_gap(tap: Tap) -> None:
+    publish(tap.account, MAY)
+
+    assert tap.read(**MARCH_TO_JUNE).log("WARNING") == []
+
+
+def test_a_report_that_amazon_took_back_is_warned_of(tap: Tap) -> None:
+    publish(tap.account, MONTH, APRIL)
+    first = tap.read(**MARCH_TO_JUNE)
+    tap.account.remove_report("sales", APRIL)
+
+    run = tap.read(state=first.state, **MARCH_TO_JUNE)
+
+    assert run.bookmark() == "2024-04-01"
+    assert [line for line in run.log("WARNING") if "2024-04" in line]
+
+
+def test_a_bookmark_in_the_future_counts_as_the_current_month(tap: Tap) -> None:
+    tap.settings = {"start_date": "2018-01-01"}
+    today = datetime.now(timezone.utc).date()
+    publish(tap.account, today.replace(day=1))
+
+    run = tap.read(state=bookmark("2099-01-01"), lookback_months=0)
+
+    assert months_read(run) == [today.replace(day=1).isoformat()]
+    assert run.bookmark() == today.replace(day=1).isoformat()
+
+
+def test_a_bookmark_that_is_no_date_is_refused(tap: Tap) -> None:
+    run = tap.run(state=bookmark("yesterday"))
+
+    assert run.code == 1
+    (error,) = run.log("ERROR")
+    assert "yesterday" in error
+
+
+def test_start_date_after_the_bookmark_is_respected(tap: Tap) -> None:
+    tap.read(state=bookmark("2024-02-01"), **MARCH_TO_JUNE)
+
+    assert months_asked(tap.account) == [MONTH, APRIL, MAY, JUNE]
+
+
+def test_reading_begins_with_the_first_month_that_amazon_has(tap: Tap) -> None:
+    tap.read(start_date="2001-01-01", end_date="2018-02-28")
+
+    assert months_asked(tap.account) == [date(2018, 1, 1), date(2018, 2, 1)]
+
+
+def test_reading_ends_with_the_month_that_sydney_is_in(tap: Tap) -> None:
+    sydney = datetime.now(ZoneInfo("Australia/Sydney")).date().replace(day=1)
+    tap.settings = {"start_date": add_months(sydney, -1).isoformat()}
+
+    tap.read()
+    assert months_asked(tap.account) == [add_months(sydney, -1), sydney]
+
+    tap.read(end_date="2099-12-31")
+    assert months_asked(tap.account) == [add_months(sydney, -1), sydney]
+
+
+def test_streams_keep_their_states_apart(tap: Tap) -> None:
+    tap.streams = None
+    tap.account.put_report("sales", MONTH, make_csv(sales(1)))
+    tap.account.put_report("subscription", APRIL, make_csv([subscription()]))
+
+    run = tap.read(**MARCH_TO_JUNE)
+
+    assert run.bookmark("sales") == "2024-03-01"
+    assert run.bookmark("subscriptions") == "2024-04-01"
+
+
+def test_a_full_table_read_ignores_the_state(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+    first = tap.read()
+    catalog = tap.catalog(replication_method="FULL_TABLE")
+
+    again = tap.read("--catalog", catalog, state=first.state)
+
+    assert again.records() == first.records()
+
+
+def test_months_between_counts_over_the_turn_of_years() -> None:
+    months = list(months_between(date(2023, 11, 1), date(2024, 2, 1)))
+
+    assert months == [date(2023, 11, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1)]
+    assert list(months_between(date(2024, 2, 1), date(2024, 1, 1))) == []
