@@ -17,23 +17,29 @@ _log = logging.getLogger(TapAmazonAppstore.name)
 
 def main() -> None:
     """Run the command; whatever goes wrong becomes one sentence and exit code 1."""
-    # At level DEBUG it would log the URLs of requests, and presigned ones are secret.
-    logging.getLogger("urllib3").setLevel(logging.INFO)
+    _silence_urllib3()
+    # The SDK says this after the sentences that say what is wrong, and without settings.
+    _log.addFilter(lambda record: record.msg != "Config validation failed")
     code = _run()
-    try:
-        sys.stdout.flush()
-    except OSError:
-        code = code or 1
     sys.stderr.flush()
     # Without waiting for downloads that are still under way: nobody reads them any more.
     os._exit(code)
 
 
+def _silence_urllib3() -> None:
+    """Keep out what would log the URLs of requests: presigned ones are secret.
+
+    A filter, unlike a level, stays whatever `SINGER_SDK_LOG_CONFIG` sets.
+    """
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("urllib3"):
+            logging.getLogger(name).addFilter(lambda _: False)
+
+
 def _run() -> int:
     try:
-        TapAmazonAppstore.cli()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
+        code = _exit_code_of_command()
+        sys.stdout.flush()
     except SingerSDKError as error:
         _log.error("%s", error)
     except BrokenPipeError:
@@ -41,7 +47,8 @@ def _run() -> int:
     except OSError as error:
         _log.error("The machine failed the tap: %s", error.strerror or type(error).__name__)
     except Exception as error:  # noqa: BLE001 - nothing may end in a traceback
-        _log.debug("%s", "".join(traceback.format_exception(error)))
+        # Where, but not what: the messages of exceptions can hold anything, secrets included.
+        _log.debug("%s", "".join(traceback.format_tb(error.__traceback__)))
         place = traceback.extract_tb(error.__traceback__)[-1]
         _log.error(
             "The tap failed by a mistake of its own (%s in %s, line %s of %s): please report this",
@@ -50,7 +57,17 @@ def _run() -> int:
             place.lineno,
             Path(place.filename).name,
         )
+    else:
+        return code
     return 1
+
+
+def _exit_code_of_command() -> int:
+    try:
+        TapAmazonAppstore.cli()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,20 +5,24 @@ from __future__ import annotations
 import re
 import threading
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import requests
 from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
 from tap_amazon_appstore.retries import is_transient, retry, send
 
-if TYPE_CHECKING:
-    import requests
-
 SCOPE = "adx_reporting::appstore:marketer"
 
 # A token is renewed when a tenth of its life is left: it must not die on the way.
 _USABLE_LIFE = 0.9
+
+# What a header can carry.
+_TOKEN = re.compile("[!-~]+")
+
+# Seconds of life that are believed; Amazon's tokens live an hour.
+_LONGEST_LIFE = 24 * 3600
 
 HOW_TO_ATTACH = (
     "an administrator attaches the security profile in the Developer Console under "
@@ -36,13 +40,21 @@ _HINTS = {
 class LoginWithAmazon(OAuthAuthenticator):
     """Adds a bearer token to requests; one token serves all threads."""
 
-    def __init__(self, *, client_id: str, client_secret: str, auth_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        client_secret: str,
+        auth_url: str,
+        user_agent: str | None = None,
+    ) -> None:
         """Prepare to sign in; the first request does.
 
         Args:
             client_id: the security profile's client id.
             client_secret: the security profile's client secret.
             auth_url: the token endpoint.
+            user_agent: what the tap calls itself.
         """
         super().__init__(
             client_id=client_id,
@@ -52,6 +64,10 @@ class LoginWithAmazon(OAuthAuthenticator):
             default_expiration=3600,
         )
         self._lock = threading.RLock()
+        # The SDK's session tries again by itself, and waits as long as any `Retry-After` says.
+        self._session = requests.Session()
+        if user_agent:
+            self._session.headers["User-Agent"] = user_agent
 
     @property
     def oauth_request_body(self) -> dict[str, Any]:
@@ -96,7 +112,7 @@ class LoginWithAmazon(OAuthAuthenticator):
                 raise RetriableAPIError(message, response)
             answer = _json_object(response)
         token = answer.get("access_token")
-        if not (response.ok and isinstance(token, str) and token):
+        if not (response.ok and isinstance(token, str) and _TOKEN.fullmatch(token)):
             raise FatalAPIError(_refusal(response.status_code, answer.get("error")))
         self.access_token = token
         self.expires_in = _seconds(answer.get("expires_in")) or self._default_expiration
@@ -112,10 +128,12 @@ def _json_object(response: requests.Response) -> dict[str, Any]:
 
 
 def _seconds(value: object) -> int | None:
+    """Return a number of seconds from 1 to a day, or None for anything else."""
     try:
-        return int(value)  # type: ignore[call-overload, no-any-return]
-    except (TypeError, ValueError):
+        seconds = int(value)  # type: ignore[call-overload]
+    except (TypeError, ValueError, OverflowError):
         return None
+    return seconds if 0 < seconds <= _LONGEST_LIFE else None
 
 
 def _refusal(status: int, error: object) -> str:

@@ -19,7 +19,7 @@ import requests
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
-from tap_amazon_appstore.reports import BrokenDownloadError, check_zip
+from tap_amazon_appstore.archives import BrokenDownloadError, check_zip
 from tap_amazon_appstore.retries import is_transient, retry, send
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ class Download:
 
 def is_secure(url: str) -> bool:
     """Tell whether a URL can be given secrets: it is `https`, or stays on this machine."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
     )
@@ -173,21 +176,27 @@ class ReportingClient:
 
     def _ask_once(self, report: str, month: date) -> _Answer:
         url = f"{self._api_url}/api/appstore/download/report/{report}/{month:%Y/%m}"
+        return _Answer(send(self._session, "GET", url, auth=self._admit))
+
+    def _admit(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Wait for the request's turn and add the token.
+
+        Before the turn as well, for fetching a token takes time in which turns would pile up.
+        """
+        self._authenticator(request)
         self._limiter.try_acquire("reporting-api")
-        return _Answer(send(self._session, "GET", url, auth=self._authenticator))
+        return self._authenticator(request)
 
     @retry
     def _download(self, report: str, month: date, known: FileIdentity | None) -> Download | Outcome:
         answer = self._ask(report, month)
         if answer.says_no_report:
             return Outcome.NO_REPORT
-        # `auth` keeps `requests` from sending what a .netrc holds for the host.
         response = send(
             self._session,
             "GET",
             answer.presigned_url(),
             headers={"Accept-Encoding": "identity", **_conditions(known)},
-            auth=lambda request: request,
             stream=True,
         )
         with response:
@@ -300,22 +309,31 @@ def _spool(response: requests.Response, identity: FileIdentity) -> Download:
 
     The file has no name: nothing of it stays behind, however the process ends.
     """
-    file = tempfile.TemporaryFile(prefix="tap-amazon-appstore-")  # noqa: SIM115
     try:
-        _copy(response, file)
-        size = file.tell()
-        check_zip(file)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
-    return Download(file, identity, _last_modified(identity), size)
+        file = tempfile.TemporaryFile(prefix="tap-amazon-appstore-")  # noqa: SIM115
+        try:
+            _copy(response, file)
+            size = file.tell()
+            check_zip(file)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+    except OSError as error:
+        message = (
+            f"its download cannot be kept on disk ({error.strerror}); make room in the directory "
+            "for temporary files or set TMPDIR to another one"
+        )
+    else:
+        return Download(file, identity, _last_modified(identity), size)
+    raise FatalSyncError(message)
 
 
 def _copy(response: requests.Response, file: IO[bytes]) -> None:
     try:
         for chunk in response.iter_content(_CHUNK):
             file.write(chunk)
+        file.flush()
     except requests.RequestException as error:
         message = f"the download was cut short after {file.tell()} bytes ({type(error).__name__})"
     else:
@@ -327,5 +345,5 @@ def _last_modified(identity: FileIdentity) -> datetime:
     """Return when the file was written, or now if the bucket does not say."""
     try:
         return parsedate_to_datetime(identity.last_modified or "").astimezone(timezone.utc)
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime.now(timezone.utc).replace(microsecond=0)

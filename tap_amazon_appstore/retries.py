@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from backoff.types import Details
 
+    Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -35,14 +37,30 @@ _TIMEOUT = (10, 60)
 # Seconds that a server may ask for before asking for them counts as a refusal.
 _LONGEST_WAIT = 300
 
+# No answer, or half of one.
+_NO_ANSWER = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
 _log = logging.getLogger(__name__)
 
 
-def send(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401
+def send(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    auth: Auth | None = None,
+    **options: Any,  # noqa: ANN401
+) -> requests.Response:
     """Send a request as `requests` does, but follow no redirect and give nothing away.
 
-    What `requests` raises holds the URL, and with it the signature of a presigned one; what this
-    raises names the host alone and has no such exception behind it.
+    What `requests` raises holds the URL, and with it the signature of a presigned one, or the
+    token; what this raises names the host alone and has no such exception behind it. Only `auth`
+    adds an `Authorization` header: what a `.netrc` holds for the host stays there.
 
     Raises:
         RetriableAPIError: there was no answer.
@@ -50,12 +68,26 @@ def send(session: requests.Session, method: str, url: str, **options: Any) -> re
     """
     host = urlsplit(url).hostname
     try:
-        return session.request(method, url, allow_redirects=False, timeout=_TIMEOUT, **options)
-    except (requests.ConnectionError, requests.Timeout) as error:
+        return session.request(
+            method,
+            url,
+            auth=auth or _no_auth,
+            allow_redirects=False,
+            timeout=_TIMEOUT,
+            **options,
+        )
+    except _NO_ANSWER as error:
         problem: Exception = RetriableAPIError(f"{host} did not answer ({type(error).__name__})")
-    except requests.RequestException as error:
-        problem = FatalAPIError(f"{host} cannot be asked ({type(error).__name__})")
+    except (requests.RequestException, ValueError) as error:
+        problem = FatalAPIError(
+            f"{host} cannot be asked ({type(error).__name__}); "
+            "check api_url, auth_url and user_agent"
+        )
     raise problem
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def is_transient(response: requests.Response) -> bool:

@@ -6,25 +6,27 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk import SchemaDirectory, Stream, StreamSchema
+import msgspec
+from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_amazon_appstore import schemas
 from tap_amazon_appstore.client import Download, Outcome, naming
+from tap_amazon_appstore.fast_records import FastRecordsStream
 from tap_amazon_appstore.months import current_month, months_between
 from tap_amazon_appstore.reports import Layout, ReportReader
 from tap_amazon_appstore.state import ReportState
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from tap_amazon_appstore.reports import Record
     from tap_amazon_appstore.tap import TapAmazonAppstore
 
 
-class ReportStream(Stream):
+class ReportStream(FastRecordsStream):
     """A report, read month by month."""
 
     report: ClassVar[str]
@@ -50,8 +52,23 @@ class ReportStream(Stream):
         """What the stream expects of its reports."""
         return Layout(self.schema, self.identity)
 
-    def get_records(self, context: Mapping[str, Any] | None) -> Iterator[Record]:  # noqa: ARG002
+    def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
         """Yield the rows of the months to read, in order, and write the state after each month.
+
+        Raises:
+            FatalSyncError: a month could be neither read nor said to have no report.
+        """
+        for records in self.read_months():
+            yield from map(msgspec.structs.asdict, records)
+
+    def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
+        """Yield the rows of each month that has a report to read.
+
+        What comes after a month's last row is done when the next month is asked for: its bookmark
+        moves, and the state is written.
+
+        Args:
+            columns: the columns that the records have; None: all of the schema.
 
         Raises:
             FatalSyncError: a month could be neither read nor said to have no report.
@@ -62,50 +79,42 @@ class ReportStream(Stream):
             lookback_months=self.config["lookback_months"],
             current=current_month(),
         )
-        first, last = state.first_month(self._tap.first_month), self._tap.last_month
-        months = list(months_between(first, last))
-        earliest = min([*state.files, *filter(None, [state.bookmark])], default=None)
-        gaps: list[date] = []
+        months = list(
+            months_between(state.first_month(self._tap.first_month), self._tap.last_month)
+        )
+        gaps = _Gaps(state)
         fetched = self._tap.client.fetch_all(self.report, months, dict(state.files))
         for number, (month, result) in enumerate(fetched, 1):
-            place = f"{month:%Y-%m} (month {number} of {len(months)})"
+            place = f"{self.name} {month:%Y-%m} (month {number} of {len(months)})"
             if result is Outcome.NO_REPORT:
                 self.logger.info("%s: no report", place)
-                if month in state.files:
-                    self._warn(month, "had a report and has none now; its rows stay as they are")
-                gaps.append(month)
-                continue
-            for gap in gaps:
-                if earliest and earliest < gap:
-                    self._warn(gap, "has no report, though months before and after it have one")
-            gaps.clear()
-            earliest = min(month, earliest or month)
+            for gap_month, finding in gaps.after(month, has_report=result is not Outcome.NO_REPORT):
+                self._warn(gap_month, finding)
+            if result is Outcome.UNCHANGED:
+                self.logger.info("%s: unchanged since it was read", place)
             if isinstance(result, Download):
-                yield from self._read(month, place, result)
+                yield self._read(month, place, result, columns)
                 state.complete(month, result.identity, self.replication_key)
                 self._write_month_state()
-            else:
-                self.logger.info("%s: unchanged since it was read", place)
 
-    def _read(self, month: date, place: str, download: Download) -> Iterator[Record]:
+    def _read(
+        self, month: date, place: str, download: Download, columns: Sequence[str] | None
+    ) -> Iterator[Record]:
         """Yield the rows of one month's report."""
         started = time.monotonic()
         added = {
             "report_month": month.isoformat(),
             "report_last_modified": download.last_modified.isoformat(),
         }
-        reader = ReportReader(self.layout, added)
-        rows = 0
+        reader = ReportReader(self.layout, added, columns)
         with download.file, naming(self.report, month):
-            for record in reader.read(download.file):
-                rows += 1
-                yield record
+            yield from reader.read(download.file)
         for finding in reader.findings.warnings():
             self._warn(month, finding)
         self.logger.info(
             "%s: %s rows, %.1f MB, %.1f s",
             place,
-            f"{rows:,}",
+            f"{reader.rows:,}",
             download.size / 1e6,
             time.monotonic() - started,
         )
@@ -122,6 +131,28 @@ class ReportStream(Stream):
 
     def _write_starting_replication_value(self, context: Mapping[str, Any] | None) -> None:
         """Leave the state alone: where a run begins depends on the lookback, not on a value."""
+
+
+class _Gaps:
+    """Finds months that have no report though months before and after them have one."""
+
+    def __init__(self, state: ReportState) -> None:
+        self._files = frozenset(state.files)
+        self._earliest = min([*state.files, *filter(None, [state.bookmark])], default=None)
+        self._open: list[date] = []
+
+    def after(self, month: date, *, has_report: bool) -> Iterator[tuple[date, str]]:
+        """Take the next month, and yield what is worth a warning and of which month."""
+        if not has_report:
+            self._open.append(month)
+            if month in self._files:
+                yield month, "had a report and has none now; its rows stay as they are"
+            return
+        for gap in self._open:
+            if self._earliest and self._earliest < gap:
+                yield gap, "has no report, though months before and after it have one"
+        self._open.clear()
+        self._earliest = min(month, self._earliest or month)
 
 
 class SalesStream(ReportStream):

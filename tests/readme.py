@@ -23,11 +23,11 @@ def parts() -> dict[str, str]:
 def with_parts(text: str) -> str:
     """Return a README with its made parts made anew."""
     for name, part in parts().items():
-        between = re.compile(rf"(<!-- {name}:[^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = between.subn(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
-        if count != 1:
+        match = re.search(rf"<!-- {name}:[^\n]*-->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+        if match is None:
             message = f"The README has no place for {name}"
             raise ValueError(message)
+        text = f"{text[: match.start(1)]}{part}\n{text[match.end(1) :]}"
     return text
 
 
