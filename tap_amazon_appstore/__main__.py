@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
 import traceback
 from pathlib import Path
 
-from singer_sdk.exceptions import SingerSDKError
+from tap_amazon_appstore.startup import defer_imports
 
-from tap_amazon_appstore.tap import TapAmazonAppstore
+# What is imported stays: to look through it for garbage, again and again, is in vain.
+gc.disable()
+defer_imports()
+
+from singer_sdk.exceptions import SingerSDKError  # noqa: E402
+
+from tap_amazon_appstore.messages import TARGET_STOPPED  # noqa: E402
+from tap_amazon_appstore.tap import TapAmazonAppstore  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 _log = logging.getLogger(TapAmazonAppstore.name)
 
@@ -21,7 +32,7 @@ def main() -> None:
     # The SDK says this after the sentences that say what is wrong, and without settings.
     _log.addFilter(lambda record: record.msg != "Config validation failed")
     code = _run()
-    sys.stderr.flush()
+    logging.shutdown()
     # Without waiting for downloads that are still under way: nobody reads them any more.
     os._exit(code)
 
@@ -39,11 +50,12 @@ def _silence_urllib3() -> None:
 def _run() -> int:
     try:
         code = _exit_code_of_command()
-        sys.stdout.flush()
+        if code == 0:
+            sys.stdout.flush()
     except SingerSDKError as error:
         _log.error("%s", error)
     except BrokenPipeError:
-        _log.error("The target stopped reading; see its log for why")
+        _log.error(TARGET_STOPPED)
     except OSError as error:
         _log.error("The machine failed the tap: %s", error.strerror or type(error).__name__)
     except Exception as error:  # noqa: BLE001 - nothing may end in a traceback

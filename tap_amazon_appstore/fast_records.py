@@ -41,7 +41,7 @@ class FastRecordsStream(Stream, abc.ABC):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
         with self.get_record_counter() as counter, self.get_sync_timer():
-            for records in self.read_months(self._selected_columns()):
+            for records in self.read_months(self.selected_columns()):
                 count = self._tap.message_writer.write_records(self.name, records)
                 counter.increment(count)
         self._finalize_state(self.stream_state)
@@ -59,7 +59,7 @@ class FastRecordsStream(Stream, abc.ABC):
             and self.ABORT_AT_RECORD_COUNT is None
         )
 
-    def _selected_columns(self) -> list[str]:
+    def selected_columns(self) -> list[str]:
         """Return the columns that are selected and that the catalog knows."""
         known = self.effective_schema["properties"]
         return [

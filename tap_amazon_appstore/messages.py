@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.json import encode as encode_json
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.singerlib.encoding.simple import RecordMessage
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib.encoding.simple import Message
 
     from tap_amazon_appstore.reports import Record
+
+TARGET_STOPPED = "The target stopped reading; see its log for why"
 
 # Bytes of records that are written at a time.
 _BUFFER_SIZE = 256 * 1024
@@ -71,6 +74,9 @@ class MessageWriter(MsgSpecWriter):
         try:
             sys.stdout.buffer.write(self._buffer)
             sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            # Left alone, `click` would end the process without a word.
+            raise FatalSyncError(TARGET_STOPPED) from None
         finally:
             self._writing = False
             # Whether or not the target still reads: it may have been ended by the same signal.

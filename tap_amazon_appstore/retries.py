@@ -78,7 +78,7 @@ def send(
         )
     except _NO_ANSWER as error:
         problem: Exception = RetriableAPIError(f"{host} did not answer ({type(error).__name__})")
-    except (requests.RequestException, ValueError) as error:
+    except (OSError, ValueError) as error:  # what `requests` raises itself is an `OSError`
         problem = FatalAPIError(
             f"{host} cannot be asked ({type(error).__name__}); "
             "check api_url, auth_url and user_agent"

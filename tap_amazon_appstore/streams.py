@@ -11,6 +11,7 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_amazon_appstore import schemas
+from tap_amazon_appstore.batches import BatchesStream
 from tap_amazon_appstore.client import Download, Outcome, naming
 from tap_amazon_appstore.fast_records import FastRecordsStream
 from tap_amazon_appstore.months import current_month, months_between
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tap_amazon_appstore.tap import TapAmazonAppstore
 
 
-class ReportStream(FastRecordsStream):
+class ReportStream(FastRecordsStream, BatchesStream):
     """A report, read month by month."""
 
     report: ClassVar[str]

@@ -1,0 +1,212 @@
+"""Batches hold exactly what the records would have held, in files that are whole or not there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from s3fs import S3FileSystem
+
+from sandbox import make_csv
+from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox import Sandbox
+    from tests.conftest import Run, Tap
+
+TWO_MONTHS = {"start_date": MONTH.isoformat(), "end_date": NEXT_MONTH.isoformat()}
+
+STREAM_MAPS = {
+    "sales": {
+        "app_user_id": "__NULL__",
+        "gross": "float(sales_price) * 2",
+        "__filter__": "transaction_id != '2'",
+    },
+    "subscriptions": {"__alias__": "renamed"},
+}
+
+
+@pytest.fixture
+def tap(tap: Tap) -> Tap:
+    """The command with an account of two months of sales and one of subscriptions."""
+    odd = sale(Transaction_Id="9", Units="many", Transaction_Time="", Adjustment="Yes")
+    tap.account.put_report("sales", MONTH, make_csv([*sales(5), odd]))
+    tap.account.put_report("sales", NEXT_MONTH, make_csv(sales(3)))
+    tap.account.put_report("subscription", MONTH, make_csv([subscription()]))
+    tap.settings = TWO_MONTHS
+    return tap
+
+
+def batch_config(
+    root: str, encoding: str = "jsonl", compression: str = "none", **more: Any  # noqa: ANN401
+) -> dict[str, Any]:
+    storage = {"root": root, "prefix": "run-1/", "params": more.pop("params", {})}
+    return {
+        "encoding": {"format": encoding, "compression": compression},
+        "storage": storage,
+        **more,
+    }
+
+
+def files(run: Run, stream: str = "sales") -> list[str]:
+    """Return the URLs of a stream's batches."""
+    return [
+        url
+        for message in run.messages
+        if message["type"] == "BATCH" and message["stream"] == stream
+        for url in message["manifest"]
+    ]
+
+
+def local(url: str) -> Path:
+    return Path(url2pathname(urlsplit(url).path))
+
+
+def rows(url: str) -> list[dict[str, Any]]:
+    """Return the records of a file of JSON lines."""
+    content = local(url).read_bytes()
+    if url.endswith(".gz"):
+        content = gzip.decompress(content)
+    return [json.loads(line, parse_float=str) for line in content.splitlines()]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("stream_maps", [{}, STREAM_MAPS], ids=["plain", "mapped"])
+def test_json_lines_hold_the_records(
+    tap: Tap, tmp_path: Path, compression: str, stream_maps: dict[str, Any]
+) -> None:
+    config = batch_config(tmp_path.as_uri(), compression=compression)
+
+    batches = tap.read(batch_config=config, stream_maps=stream_maps)
+
+    records = tap.read(stream_maps=stream_maps)
+    streams = {message["stream"] for message in records.messages if "stream" in message}
+    for stream in streams:
+        held = [row for url in files(batches, stream) for row in rows(url)]
+        assert held == records.records(stream)
+    assert batches.records() == []
+    assert batches.state == records.state
+
+
+@pytest.mark.parametrize("stream_maps", [{}, STREAM_MAPS], ids=["plain", "mapped"])
+def test_parquet_holds_the_records_typed(
+    tap: Tap, tmp_path: Path, stream_maps: dict[str, Any]
+) -> None:
+    config = batch_config(tmp_path.as_uri(), "parquet")
+
+    batches = tap.read(batch_config=config, stream_maps=stream_maps)
+
+    tables = [pq.read_table(local(url)) for url in files(batches)]
+    records = tap.read(stream_maps=stream_maps).records()
+    held = [row for table in tables for row in table.to_pylist()]
+    assert [as_message(row) for row in held] == [normalised(record) for record in records]
+    schema = tables[0].schema
+    assert all(table.schema == schema for table in tables)
+    assert schema.field("sales_price").type == pa.decimal128(38, 18)
+    assert schema.field("report_month").type == pa.date32()
+    assert schema.field("transaction_at").type == pa.timestamp("us", tz="UTC")
+    assert schema.field("units").type == pa.int64()
+    assert schema.field("adjustment").type == pa.bool_()
+    assert ("app_user_id" in schema.names) == (not stream_maps)
+
+
+def as_message(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of a Parquet file as its record stands in a message."""
+    return {
+        name: value
+        if value is None or isinstance(value, str | int)
+        else f"{value.normalize():f}"
+        if hasattr(value, "normalize")
+        else value.isoformat()
+        for name, value in row.items()
+    }
+
+
+def normalised(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.rstrip("0").rstrip(".") if name in {"sales_price", "estimated_earnings", "gross"} else value
+        for name, value in record.items()
+    }
+
+
+def test_files_have_no_more_records_than_batch_size(tap: Tap, tmp_path: Path) -> None:
+    run = tap.read(batch_config=batch_config(tmp_path.as_uri(), batch_size=4))
+
+    assert [len(rows(url)) for url in files(run)] == [4, 2, 3]
+
+
+def test_a_state_follows_the_last_batch_of_each_month(tap: Tap, tmp_path: Path) -> None:
+    tap.streams = ["sales"]
+    run = tap.read(batch_config=batch_config(tmp_path.as_uri(), batch_size=4))
+
+    assert [message["type"] for message in run.messages] == [
+        *["SCHEMA", "BATCH", "BATCH", "STATE"],
+        *["BATCH", "STATE"],
+    ]
+    assert [state["bookmarks"]["sales"]["replication_key_value"] for state in run.states] == [
+        "2024-03-01",
+        "2024-04-01",
+    ]
+
+
+def test_deselected_columns_are_left_out(tap: Tap, tmp_path: Path) -> None:
+    catalog = tap.catalog(deselected={"sales": ["app_user_id"]})
+
+    run = tap.read("--catalog", catalog, batch_config=batch_config(tmp_path.as_uri(), "parquet"))
+
+    assert "app_user_id" not in pq.read_schema(local(files(run)[0])).names
+
+
+def test_nothing_of_a_failed_month_has_a_final_name(tap: Tap, tmp_path: Path) -> None:
+    broken = make_csv(sales(3)) + '"never closed'
+    tap.account.put_report("sales", NEXT_MONTH, broken)
+
+    run = tap.run(batch_config=batch_config(tmp_path.as_uri()))
+
+    assert run.code == 1
+    assert [local(url) for url in files(run)] == list((tmp_path / "run-1").iterdir())
+
+
+def test_an_unknown_format_is_refused(tap: Tap, tmp_path: Path) -> None:
+    run = tap.run(batch_config=batch_config(tmp_path.as_uri(), "csv"))
+
+    assert run.code == 1
+    assert "batch_config" in run.stderr
+
+
+@pytest.fixture
+def bucket(sandbox: Sandbox) -> Iterator[S3FileSystem]:
+    """An S3 client of another library than the sandbox's server."""
+    yield S3FileSystem(**s3_params(sandbox), skip_instance_cache=True)
+
+
+def s3_params(sandbox: Sandbox) -> dict[str, Any]:
+    return {**sandbox.s3_credentials, "endpoint_url": sandbox.s3_endpoint_url}
+
+
+@pytest.mark.parametrize("encoding", ["jsonl", "parquet"])
+def test_batches_go_to_s3(tap: Tap, sandbox: Sandbox, bucket: S3FileSystem, encoding: str) -> None:
+    root = f"s3://{sandbox.batch_bucket}/{tap.directory.name}"
+    config = batch_config(root, encoding, params=s3_params(sandbox))
+
+    run = tap.read(batch_config=config)
+
+    records = tap.read().records()
+    contents = [bucket.cat_file(url) for url in files(run)]
+    if encoding == "jsonl":
+        held = [json.loads(line, parse_float=str) for c in contents for line in c.splitlines()]
+        assert held == records
+    else:
+        held = [row for c in contents for row in pq.read_table(pa.BufferReader(c)).to_pylist()]
+        assert [row["line_id"] for row in held] == [record["line_id"] for record in records]
+    keys = list(sandbox.s3_credentials.values())
+    assert not any(key in run.stdout + run.stderr for key in keys)
