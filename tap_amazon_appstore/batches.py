@@ -139,7 +139,9 @@ class _BatchFile:
         self._is_local = getattr(self._path.fs, "local_file", False)
         if self._is_local:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._part = self._path.with_name(f".{self._path.name}.part") if self._is_local else self._path
+        self._part = (
+            self._path.with_name(f".{self._path.name}.part") if self._is_local else self._path
+        )
         self._file = self._part.open("wb")
         self._encoder: _JSONLines | _Parquet = encode(self._file, schema, compression)
 

@@ -72,7 +72,11 @@ class MessageWriter(MsgSpecWriter):
     def _flush(self) -> None:
         self._writing = True
         try:
-            sys.stdout.buffer.write(self._buffer)
+            with memoryview(self._buffer) as messages:
+                written = 0
+                # With `PYTHONUNBUFFERED` a signal ends the write amid a message.
+                while written < len(messages):
+                    written += sys.stdout.buffer.write(messages[written:])
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             # Left alone, `click` would end the process without a word.

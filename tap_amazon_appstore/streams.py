@@ -15,6 +15,7 @@ from tap_amazon_appstore.batches import BatchesStream
 from tap_amazon_appstore.client import Download, Outcome, naming
 from tap_amazon_appstore.fast_records import FastRecordsStream
 from tap_amazon_appstore.months import current_month, months_between
+from tap_amazon_appstore.progress import show_progress
 from tap_amazon_appstore.reports import Layout, ReportReader
 from tap_amazon_appstore.state import ReportState
 
@@ -85,18 +86,22 @@ class ReportStream(FastRecordsStream, BatchesStream):
         )
         gaps = _Gaps(state)
         fetched = self._tap.client.fetch_all(self.report, months, dict(state.files))
-        for number, (month, result) in enumerate(fetched, 1):
-            place = f"{self.name} {month:%Y-%m} (month {number} of {len(months)})"
-            if result is Outcome.NO_REPORT:
-                self.logger.info("%s: no report", place)
-            for gap_month, finding in gaps.after(month, has_report=result is not Outcome.NO_REPORT):
-                self._warn(gap_month, finding)
-            if result is Outcome.UNCHANGED:
-                self.logger.info("%s: unchanged since it was read", place)
-            if isinstance(result, Download):
-                yield self._read(month, place, result, columns)
-                state.complete(month, result.identity, self.replication_key)
-                self._write_month_state()
+        with show_progress(self.name, len(months)) as progress:
+            for number, (month, result) in enumerate(fetched, 1):
+                place = f"{self.name} {month:%Y-%m} (month {number} of {len(months)})"
+                if result is Outcome.NO_REPORT:
+                    self.logger.info("%s: no report", place)
+                for gap_month, finding in gaps.after(
+                    month, has_report=result is not Outcome.NO_REPORT
+                ):
+                    self._warn(gap_month, finding)
+                if result is Outcome.UNCHANGED:
+                    self.logger.info("%s: unchanged since it was read", place)
+                if isinstance(result, Download):
+                    yield progress.watch(self._read(month, place, result, columns))
+                    state.complete(month, result.identity, self.replication_key)
+                    self._write_month_state()
+                progress.finish_month()
 
     def _read(
         self, month: date, place: str, download: Download, columns: Sequence[str] | None

@@ -18,8 +18,6 @@ from sandbox import make_csv
 from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sandbox import Sandbox
     from tests.conftest import Run, Tap
 
@@ -47,7 +45,10 @@ def tap(tap: Tap) -> Tap:
 
 
 def batch_config(
-    root: str, encoding: str = "jsonl", compression: str = "none", **more: Any  # noqa: ANN401
+    root: str,
+    encoding: str = "jsonl",
+    compression: str = "none",
+    **more: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
     storage = {"root": root, "prefix": "run-1/", "params": more.pop("params", {})}
     return {
@@ -133,7 +134,9 @@ def as_message(row: dict[str, Any]) -> dict[str, Any]:
 
 def normalised(record: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value.rstrip("0").rstrip(".") if name in {"sales_price", "estimated_earnings", "gross"} else value
+        name: value.rstrip("0").rstrip(".")
+        if name in {"sales_price", "estimated_earnings", "gross"}
+        else value
         for name, value in record.items()
     }
 
@@ -184,9 +187,9 @@ def test_an_unknown_format_is_refused(tap: Tap, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def bucket(sandbox: Sandbox) -> Iterator[S3FileSystem]:
+def bucket(sandbox: Sandbox) -> S3FileSystem:
     """An S3 client of another library than the sandbox's server."""
-    yield S3FileSystem(**s3_params(sandbox), skip_instance_cache=True)
+    return S3FileSystem(**s3_params(sandbox), skip_instance_cache=True)
 
 
 def s3_params(sandbox: Sandbox) -> dict[str, Any]:
