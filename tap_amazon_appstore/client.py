@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # "The API supports up to 3 requests per second" (Amazon's Reporting API page). The buffer keeps
 # requests apart that the network or a busy machine brings closer together than they were sent.
 _RATE = Rate(3, Duration.SECOND)
-_RATE_BUFFER_MS = 30
+_RATE_BUFFER_MS = 50
 
 # Reports that are downloaded, or wait on disk to be read, at a time.
 _AHEAD = 5
