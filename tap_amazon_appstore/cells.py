@@ -137,6 +137,8 @@ def parse_time(cell: str, marketplace: str) -> tuple[str | None, str | None]:
 
 def _parse_hour(hour: str, zone: str, marketplace: str) -> tuple[str | None, str | None]:
     """Read a time without its minutes; (None, None) unless its minutes are the same in UTC."""
+    if zone.startswith("."):
+        return None, None
     at, day = _parse_time(f"{hour}:00:00{zone}", marketplace)
     if at is None or not at.endswith(":00:00+00:00"):
         return None, None

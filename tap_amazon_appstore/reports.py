@@ -265,7 +265,6 @@ class _Rows:
             for position, label in enumerate(self._labels)
             if position not in self._found.values()
         ]
-        self._findings.unknown_columns |= {label: None for _, label in self._unknown}
         self._rescued: dict[str, str] = {}
         self._make_record = self._compile()
 
@@ -285,6 +284,7 @@ class _Rows:
         for position, label in self._unknown:
             if cells[position]:
                 self._rescued[label] = cells[position]
+                self._findings.unknown_columns[label] = None
         record = self._make_record(cells)
         if self._rescued:
             self._reader.set_rescued(record, self._rescued)

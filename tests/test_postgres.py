@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sysconfig
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from sandbox import Account, Sandbox
 
 PROJECT = Path(__file__).parent.parent
+STATE_ID = "dev:tap-amazon-appstore-to-target-postgres"
 MELTANO = Path(sysconfig.get_path("scripts"), "meltano")
 
 # One worker installs the plugins and starts the server, for all of these tests.
@@ -79,7 +82,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> P
     )
     directory = tmp_path_factory.mktemp("project")
     yaml.dump(definition, directory / "meltano.yml")
-    project = Project(directory, warehouse)
+    project = Project(directory, warehouse, f"sqlite:///{directory / 'states.db'}")
     for plugin in ("tap-amazon-appstore", "second-account", "target-postgres"):
         project.meltano("install", plugin)
     return project
@@ -91,30 +94,48 @@ class Project:
 
     directory: Path
     warehouse: Warehouse
+    states: str
+    """Where Meltano keeps the states."""
 
-    def run(self, account: Account, plugin: str = "tap-amazon-appstore", **environment: str) -> str:
-        """Run a pipeline, with settings for two months, and return what it logged."""
+    def run(
+        self,
+        account: Account,
+        plugin: str = "tap-amazon-appstore",
+        *options: str,
+        **environment: str,
+    ) -> str:
+        """Run a pipeline, by default over two months, and return what it logged."""
         prefix = plugin.replace("-", "_").upper()
         settings = {
             **account.settings,
             "start_date": MONTH.isoformat(),
             "end_date": NEXT_MONTH.isoformat(),
         }
-        return self.meltano(
-            "run",
-            plugin,
-            "target-postgres",
+        environment = {
             **{f"{prefix}_{name.upper()}": value for name, value in settings.items()},
-            TARGET_POSTGRES_SQLALCHEMY_URL=self.warehouse.sqlalchemy_url,
+            "TARGET_POSTGRES_SQLALCHEMY_URL": self.warehouse.sqlalchemy_url,
             **environment,
-        )
+        }
+        return self.meltano("run", *options, plugin, "target-postgres", **environment)
+
+    def copied_to(self, directory: Path) -> Project:
+        """Return the same project in a folder of its own, with the same states.
+
+        Runs side by side in one folder would overwrite each other's catalog.
+        """
+        shutil.copytree(self.directory, directory, symlinks=True)
+        return replace(self, directory=directory)
+
+    def clear_state(self) -> None:
+        """Forget how far the pipeline has read."""
+        self.meltano("state", "clear", "--force", STATE_ID)
 
     def meltano(self, *arguments: str, **environment: str) -> str:
         """Run a Meltano command that is expected to succeed, and return what it logged."""
         done = subprocess.run(
             [MELTANO, *arguments],
             cwd=self.directory,
-            env={**os.environ, **environment},
+            env={**os.environ, "MELTANO_DATABASE_URI": self.states, **environment},
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -160,7 +181,7 @@ def test_a_restated_month_is_updated_and_its_withdrawn_rows_are_found(
     schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "restated"}
     rows = [sale(Transaction_Id=str(number)) for number in range(4)]
     account.put_report("sales", MONTH, make_csv(rows))
-    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+    project.clear_state()
     project.run(account, **schema)
 
     mended = [{**row, "Sales Price": "1.10"} for row in (rows[2], rows[0], rows[1])]
@@ -196,7 +217,7 @@ def test_a_run_that_failed_is_resumed(
     account.put_report("sales", MONTH, make_csv([sale()]))
     account.put_report("sales", NEXT_MONTH, "no,report\n1,2\n")
     schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "resumed"}
-    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+    project.clear_state()
     with pytest.raises(AssertionError, match="sales report of 2024-04"):
         project.run(account, **schema)
     assert warehouse.query("select report_month from resumed.sales") == [(MONTH,)]
@@ -214,7 +235,7 @@ def test_two_linked_accounts_keep_their_states_apart(
     first, second = sandbox.add_account(), sandbox.add_account()
     first.put_report("sales", MONTH, make_csv([sale(Transaction_Id="1")]))
     second.put_report("sales", MONTH, make_csv([sale(Transaction_Id="2")]))
-    project.meltano("state", "clear", "--force", "dev:tap-amazon-appstore-to-target-postgres")
+    project.clear_state()
 
     project.run(first, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="first_account")
     project.run(second, plugin="second-account")
@@ -222,5 +243,57 @@ def test_two_linked_accounts_keep_their_states_apart(
     assert warehouse.query("select transaction_id from first_account.sales") == [("1",)]
     assert warehouse.query("select transaction_id from second_account.sales") == [("2",)]
     states = project.meltano("state", "list")
-    assert "dev:tap-amazon-appstore-to-target-postgres" in states
+    assert STATE_ID in states
     assert "dev:second-account-to-target-postgres" in states
+
+
+def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    account = sandbox.add_account()
+    months = [date(2024, month, 1) for month in range(1, 7)]
+    for month in months:
+        rows = [sale(Transaction_Id=f"{month}-{number}") for number in range(3)]
+        account.put_report("sales", month, make_csv(rows))
+    whole = {
+        "TAP_AMAZON_APPSTORE_START_DATE": "2024-01-01",
+        "TAP_AMAZON_APPSTORE_END_DATE": "2024-06-30",
+    }
+    project.clear_state()
+    project.run(account, **whole, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="long_run")
+
+    # The last month is new when the shards are done.
+    newest = account.get_report("sales", months[-1])
+    assert newest is not None
+    account.remove_report("sales", months[-1])
+    schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "sharded"}
+
+    def run_shard(name: str, first: str, last: str) -> None:
+        project.copied_to(tmp_path / name).run(
+            account,
+            "tap-amazon-appstore",
+            f"--state-id-suffix={name}",
+            **schema,
+            TAP_AMAZON_APPSTORE_START_DATE=first,
+            TAP_AMAZON_APPSTORE_END_DATE=last,
+        )
+
+    # The first one alone: targets that create the same table at the same moment collide.
+    run_shard("january", "2024-01-01", "2024-01-31")
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(run_shard, "winter", "2024-02-01", "2024-03-31"),
+            pool.submit(run_shard, "spring", "2024-04-01", "2024-05-31"),
+        ]
+        for run in runs:
+            run.result()
+    account.put_report("sales", months[-1], newest)
+    project.clear_state()
+    project.meltano("state", "copy", "--force", f"{STATE_ID}:spring", STATE_ID)
+    account.log.clear()
+    project.run(account, **whole, **schema)
+
+    table = "select line_id, report_month, transaction_id, sales_price from {}.sales order by 1"
+    assert warehouse.query(table.format("sharded")) == warehouse.query(table.format("long_run"))
+    asked = {r.month for r in account.requests if r.service == "api" and r.report == "sales"}
+    assert asked == set(months[2:])
