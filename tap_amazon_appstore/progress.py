@@ -50,7 +50,7 @@ class _Bar(Progress):
 @contextmanager
 def show_progress(stream: str, months: int) -> Iterator[Progress]:
     """Show how far a stream is as long as this lasts, if standard error is a terminal."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr and sys.stderr.isatty()):
         yield Progress()
         return
     from tqdm import tqdm  # noqa: PLC0415

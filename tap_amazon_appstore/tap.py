@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_amazon_appstore.auth import HOW_TO_ATTACH, LoginWithAmazon
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import click
+    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_amazon_appstore.streams import ReportStream
 
@@ -98,6 +102,21 @@ class TapAmazonAppstore(Tap):
         ),
     ).to_dict()
 
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Make a tap, as `Tap` does.
+
+        Raises:
+            ConfigurationError: the environment has a setting that cannot be read.
+            ConfigValidationError: a setting cannot work.
+        """
+        try:
+            super().__init__(**options)
+        except ValueError as error:
+            message = f"A setting in the environment has a value that cannot work: {error}"
+        else:
+            return
+        raise ConfigurationError(message)
+
     def discover_streams(self) -> list[ReportStream]:
         """Return the streams."""
         return [SalesStream(self), SubscriptionsStream(self), EarningsStream(self)]
@@ -111,9 +130,15 @@ class TapAmazonAppstore(Tap):
                 client_id=self.config["client_id"],
                 client_secret=self.config["client_secret"],
                 auth_url=self.config["auth_url"],
+                user_agent=self.user_agent,
             ),
-            user_agent=self.config.get("user_agent") or f"{self.name}/{self.plugin_version}",
+            user_agent=self.user_agent,
         )
+
+    @property
+    def user_agent(self) -> str:
+        """What the tap calls itself in requests."""
+        return self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
 
     @property
     def first_month(self) -> date:
@@ -151,6 +176,17 @@ class TapAmazonAppstore(Tap):
         return linked
 
     @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the configuration files, and say which one cannot be read."""
+        for path in value:
+            if path != "ENV":
+                _check_json_file(path)
+        config: _ConfigInput = super().cb_config(ctx, param, value)
+        return config
+
+    @classmethod
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
         """Run `--test`: verify the link instead of reading all months up to a first record."""
         if value != CliTestOptionValue.All.value:
@@ -176,6 +212,8 @@ class TapAmazonAppstore(Tap):
         for name in ("api_url", "auth_url"):
             if not is_secure(self.config[name]):
                 yield f"{name} is no https:// URL (http:// is for the loopback address alone)"
+        if re.fullmatch(r"[ -~]+", self.user_agent) is None:
+            yield "user_agent is no single line of ASCII text"
         months = {}
         for name in ("start_date", "end_date"):
             if (value := self.config.get(name)) is not None:
@@ -192,6 +230,21 @@ class TapAmazonAppstore(Tap):
         The state needs no word more: the last one written is where the next run goes on.
         """
         self.message_writer.exit(128 + signum)
+
+
+def _check_json_file(path: str) -> None:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except ValueError:
+        problem = "it is no JSON"
+    else:
+        if isinstance(content, dict):
+            return
+        problem = "it is no JSON object"
+    message = f"The configuration file {path} cannot be read: {problem}"
+    raise ConfigurationError(message)
 
 
 def _without_value(error: str) -> str:
