@@ -66,7 +66,11 @@ class ReportState:
         raise FatalSyncError(message)
 
     def _read_files(self) -> dict[date, FileIdentity]:
-        return {
-            parse_month(month): FileIdentity(file.get("etag"), file.get("last_modified"))
-            for month, file in self._state.get("files", {}).items()
-        }
+        try:
+            return {
+                parse_month(month): FileIdentity(file["etag"], file["last_modified"])
+                for month, file in self._state.get("files", {}).items()
+            }
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # Without it the months are read once more than need be, and nothing is lost.
+            return {}

@@ -176,6 +176,21 @@ class TapAmazonAppstore(Tap):
         return linked
 
     @classmethod
+    def invoke(cls, **options: Any) -> None:  # noqa: ANN401
+        """Run the tap.
+
+        Raises:
+            ConfigurationError: the state or the catalog is no JSON.
+        """
+        try:
+            super().invoke(**options)
+        except ValueError:
+            message = "The state or the catalog is no JSON; see --state and --catalog"
+        else:
+            return
+        raise ConfigurationError(message)
+
+    @classmethod
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
@@ -212,7 +227,7 @@ class TapAmazonAppstore(Tap):
         for name in ("api_url", "auth_url"):
             if not is_secure(self.config[name]):
                 yield f"{name} is no https:// URL (http:// is for the loopback address alone)"
-        if re.fullmatch(r"[ -~]+", self.user_agent) is None:
+        if re.fullmatch(r"[!-~][ -~]*", self.user_agent) is None:
             yield "user_agent is no single line of ASCII text"
         months = {}
         for name in ("start_date", "end_date"):

@@ -1,0 +1,86 @@
+"""All that has to pass before a release. `uv tool run nox` runs it, `-l` lists its parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+
+PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
+
+# Files that GitHub and Meltano read, and the schema of each.
+SCHEMAS = {
+    "vendor.github-workflows": ".github/workflows/*.yml",
+    "custom.github-workflows-require-timeout": ".github/workflows/*.yml",
+    "vendor.github-issue-forms": ".github/ISSUE_TEMPLATE/[0-9]-*.yml",
+    "vendor.github-issue-config": ".github/ISSUE_TEMPLATE/config.yml",
+    "vendor.dependabot": ".github/dependabot.yml",
+    "vendor.meltano": "meltano.yml",
+}
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on each Python that is there or can be downloaded."""
+    sync(session, "test")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and layout of the code."""
+    sync(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types."""
+    sync(session, "test", "typing")
+    session.run("mypy")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build the package and use it in clean environments."""
+    sync(session, "test")
+    session.run("pytest", "-n0", "-rs", "tests/test_package.py")
+
+
+@nox.session
+def dependencies(session: nox.Session) -> None:
+    """Find dependencies that are not declared, or declared and not used."""
+    sync(session, "test")
+    session.install("deptry~=0.25")
+    session.run("deptry", ".")
+    # The sandbox and the tests may use what only development has, but no guest of a guest.
+    exclude = (f"--exclude={name}" for name in (r"\.nox", r"\.venv", r"noxfile\.py"))
+    session.run("deptry", ".", *exclude, "--ignore=DEP002,DEP004")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check workflows, forms and meltano.yml."""
+    session.install("check-jsonschema<1", "zizmor<2")
+    for schema, pattern in SCHEMAS.items():
+        files = sorted(map(str, Path().glob(pattern)))
+        session.run("check-jsonschema", f"--builtin-schema={schema}", *files)
+    session.run("zizmor", "--strict-collection", ".")
+
+
+def sync(session: nox.Session, *groups: str) -> None:
+    """Install the project and these dependency groups, and nothing else."""
+    session.run_install(
+        "uv",
+        "sync",
+        "--no-default-groups",
+        *(f"--group={group}" for group in groups),
+        env={
+            "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
+            "UV_PYTHON": session.virtualenv.location,
+        },
+    )
