@@ -1,0 +1,1 @@
+"""What the tests of the models need: warehouses, an account's rows, and figures to compare with."""

@@ -1,0 +1,6 @@
+{{ config(
+    materialized='table' if var('amazon_appstore_exchange_rates') else 'incremental',
+    pre_hook="{{ amazon_appstore.forget_changed_months(ref('int_amazon_appstore__sales_months')) }}"
+) }}
+
+{{ sales_report(dimensions=['device']) }}

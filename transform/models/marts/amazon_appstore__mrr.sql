@@ -1,0 +1,107 @@
+with days as (
+    select date_day from {{ ref('int_amazon_appstore__days') }}
+),
+
+-- A period's end may lie ahead; whether a renewal follows is not known yet.
+movements as (
+    select * from {{ ref('int_amazon_appstore__mrr_in_reporting_currency') }}
+    where date_day <= (select max(date_day) from days)
+),
+
+moved as (
+    select
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        currency,
+        {% for movement in ['new', 'expansion', 'reactivated'] %}
+        sum(case when movement = '{{ movement }}' then mrr_change else 0 end) as {{ movement }}_mrr,
+        {% endfor %}
+        {% for movement in ['contraction', 'churned'] %}
+        sum(case when movement = '{{ movement }}' then -mrr_change else 0 end) as {{ movement }}_mrr,
+        {% endfor %}
+        sum(mrr_change) as mrr_change,
+        sum(subscribers_change) as subscribers_change
+    from movements
+    group by
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        currency
+),
+
+series as (
+    select
+        app_name,
+        asin,
+        vendor_sku,
+        currency,
+        max(subscription_name) as subscription_name,
+        max(subscription_duration) as subscription_duration,
+        min(date_day) as first_day
+    from movements
+    group by
+        app_name,
+        asin,
+        vendor_sku,
+        currency
+),
+
+-- Every day of a series, whether anything moved on it or not.
+filled as (
+    select
+        days.date_day,
+        series.app_name,
+        series.asin,
+        series.vendor_sku,
+        series.subscription_name,
+        series.subscription_duration,
+        series.currency,
+        {% for measure in [
+            'new_mrr',
+            'expansion_mrr',
+            'reactivated_mrr',
+            'contraction_mrr',
+            'churned_mrr',
+            'mrr_change',
+            'subscribers_change',
+        ] %}
+        coalesce(moved.{{ measure }}, 0) as {{ measure }}{% if not loop.last %},{% endif %}
+        {% endfor %}
+    from series
+    inner join days
+        on days.date_day >= series.first_day
+    left join moved
+        on days.date_day = moved.date_day
+        and series.app_name = moved.app_name
+        and coalesce(series.asin, '') = coalesce(moved.asin, '')
+        and coalesce(series.vendor_sku, '') = coalesce(moved.vendor_sku, '')
+        and series.currency = moved.currency
+)
+
+select
+    date_day,
+    cast({{ dbt.date_trunc('month', 'date_day') }} as date) as date_month,
+    'amazon_appstore' as app_platform,
+    app_name,
+    asin,
+    vendor_sku,
+    subscription_name,
+    subscription_duration,
+    currency,
+    cast(
+        sum(mrr_change) over (
+            partition by app_name, asin, vendor_sku, currency order by date_day
+        ) as {{ dbt.type_numeric() }}
+    ) as mrr,
+    {% for movement in ['new', 'expansion', 'reactivated', 'contraction', 'churned'] %}
+    cast({{ movement }}_mrr as {{ dbt.type_numeric() }}) as {{ movement }}_mrr,
+    {% endfor %}
+    cast(
+        sum(subscribers_change) over (
+            partition by app_name, asin, vendor_sku, currency order by date_day
+        ) as {{ dbt.type_bigint() }}
+    ) as subscribers
+from filled
