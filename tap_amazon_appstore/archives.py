@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from singer_sdk.exceptions import FatalSyncError, RetriableSyncError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Part = tuple[str, io.BufferedReader]
-"""The name of a CSV file and its contents."""
+
+class Part(NamedTuple):
+    """A CSV file of a report."""
+
+    name: str
+    file: io.BufferedReader
+    line_end: str
+    """What its lines end with: `"\\n"`, whether or not `"\\r"` is before it, or `"\\r"` alone."""
+
 
 # Bytes of a line. A longer one is no report's: a file without line ends must not fill the memory.
 _MAX_LINE = 4 * 1024 * 1024
@@ -71,7 +80,7 @@ def open_parts(file: IO[bytes]) -> Iterator[tuple[Iterator[Part], int]]:
     """Open the CSV files of a report, one after the other in the order of their names.
 
     Yields:
-        Their names with their contents, and how many bytes they have together.
+        The files, and how many bytes they have together.
 
     Raises:
         UnreadableReportError: there is none, or one has a line that no report has.
@@ -85,12 +94,14 @@ def open_parts(file: IO[bytes]) -> Iterator[tuple[Iterator[Part], int]]:
             raise UnreadableReportError(message)
         parts.sort(key=lambda info: info.filename)
         yield (
-            (
-                (info.filename, io.BufferedReader(_BoundedLines(archive.open(info)), _CHUNK))
-                for info in parts
-            ),
+            (_open_part(info.filename, archive.open(info)) for info in parts),
             sum(info.file_size for info in parts),
         )
+
+
+def _open_part(name: str, file: IO[bytes]) -> Part:
+    lines = _BoundedLines(file)
+    return Part(name, io.BufferedReader(lines, _CHUNK), lines.line_end.decode())
 
 
 def _is_report_part(name: str) -> bool:
@@ -99,21 +110,41 @@ def _is_report_part(name: str) -> bool:
 
 
 class _BoundedLines(io.RawIOBase):
-    """Passes a file's bytes on until a line of it is longer than any report's."""
+    """Passes a file's bytes on until a line of it is longer than any report's.
+
+    A thread unpacks the next bytes while the last ones are read.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self._unpacker = ThreadPoolExecutor(1, thread_name_prefix="unpack")
         self._length = 0
+        self._chunk = file.read(_CHUNK)
+        self._next = self._unpacker.submit(file.read, _CHUNK)
+        first_end = re.search(rb"\r?\n|\r", self._chunk)
+        self.line_end = b"\r" if first_end and first_end[0] == b"\r" else b"\n"
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401
-        chunk = self._file.read(len(buffer))
-        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
+        chunk = self._chunk[: len(buffer)]
+        buffer[: len(chunk)] = chunk
+        self._chunk = self._chunk[len(chunk) :] or self._unpack()
+        end = chunk.rfind(self.line_end)
         self._length = len(chunk) - end - 1 if end >= 0 else self._length + len(chunk)
         if self._length > _MAX_LINE:
             message = f"it has a line of more than {_MAX_LINE // 1024**2} MiB"
             raise UnreadableReportError(message)
-        buffer[: len(chunk)] = chunk
         return len(chunk)
+
+    def close(self) -> None:
+        self._unpacker.shutdown(wait=False)
+        super().close()
+
+    def _unpack(self) -> bytes:
+        """Return the next bytes, and begin with those that follow them."""
+        chunk = self._next.result()
+        if chunk:
+            self._next = self._unpacker.submit(self._file.read, _CHUNK)
+        return chunk

@@ -23,11 +23,16 @@ _TIME = re.compile(
 )
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII)
 
-# Hours that have come up. A month has 744 of them, in each of its marketplaces.
-_hours: dict[tuple[str, str, str], tuple[str | None, str | None]] = {}
-_MOST_HOURS = 16384
+# Minutes and seconds as written, and what they are in UTC: the same, or half an hour later in a zone
+# such as India's.
+_MINUTES, _MINUTES_LATER = (
+    {f"{m:02}:{s:02}": f"{(m + later) % 60:02}:{s:02}" for m in range(60) for s in range(60)}
+    for later in (0, 30)
+)
 
-_MINUTES = frozenset(f"{minute:02}:{second:02}" for minute in range(60) for second in range(60))
+# Half hours that are kept with what they say, and the longest text of one.
+_MOST_HALF_HOURS = 32768
+_LONGEST_HALF_HOUR = 64
 
 # Hours east of UTC. Amazon's page says "XST", the time zone of the marketplace; files have both
 # standard and summer time. An abbreviation counts as it stands, whatever the season.
@@ -120,29 +125,55 @@ def parse_time(cell: str, marketplace: str) -> tuple[str | None, str | None]:
         The time in UTC and the date as written, that is the marketplace's day, in ISO 8601; None
         for what cannot be told.
     """
-    # Most cells share their hour with others: only minutes and seconds have to be copied.
+    # Most cells share their half hour with others: only minutes and seconds have to be copied.
     hour, _, rest = cell.partition(":")
-    minute, zone = (rest[:5], rest[5:]) if rest[2:3] == ":" else (f"{rest[:2]}:00", rest[2:])
+    minute, zone = rest[:5], rest[5:]
+    if minute not in _MINUTES:
+        minute, zone = f"{rest[:2]}:00", rest[2:]
     if minute in _MINUTES:
-        key = (hour, zone, marketplace)
-        if key not in _hours:
-            if len(_hours) >= _MOST_HOURS:
-                _hours.clear()
-            _hours[key] = _parse_hour(*key)
-        utc_hour, day = _hours[key]
-        if utc_hour:
-            return f"{utc_hour}:{minute}+00:00", day
+        half_hour = _half_hours[hour, minute < "30", zone, marketplace]
+        if half_hour is not None:
+            utc_hour, utc_minutes, day = half_hour
+            return utc_hour and f"{utc_hour}:{utc_minutes[minute]}+00:00", day
     return _parse_time(cell, marketplace)
 
 
-def _parse_hour(hour: str, zone: str, marketplace: str) -> tuple[str | None, str | None]:
-    """Read a time without its minutes; (None, None) unless its minutes are the same in UTC."""
+_HalfHour = tuple[str | None, dict[str, str], str | None]
+
+
+class _HalfHours(dict[tuple[str, bool, str, str], _HalfHour | None]):
+    """Half hours that have come up. A month has 1,488 of them, in each of its marketplaces."""
+
+    def __missing__(self, key: tuple[str, bool, str, str]) -> _HalfHour | None:
+        hour, _, zone, marketplace = key
+        half_hour = _parse_half_hour(*key)
+        if len(hour + zone + marketplace) <= _LONGEST_HALF_HOUR:
+            if len(self) >= _MOST_HALF_HOURS:
+                self.clear()
+            self[key] = half_hour
+        return half_hour
+
+
+_half_hours = _HalfHours()
+
+
+def _parse_half_hour(hour: str, is_first: bool, zone: str, marketplace: str) -> _HalfHour | None:  # noqa: FBT001
+    """Read a time of which all but minutes and seconds is known.
+
+    Returns:
+        The hour in UTC, what its minutes are in UTC, and the date as written; None if these depend
+        on the minutes.
+    """
     if zone.startswith("."):
-        return None, None
-    at, day = _parse_time(f"{hour}:00:00{zone}", marketplace)
-    if at is None or not at.endswith(":00:00+00:00"):
-        return None, None
-    return at.removesuffix(":00:00+00:00"), day
+        return None
+    minute = "00:00" if is_first else "30:00"
+    at, day = _parse_time(f"{hour}:{minute}{zone}", marketplace)
+    if at is None:
+        return None, _MINUTES, day
+    for minutes in (_MINUTES, _MINUTES_LATER):
+        if at.endswith(rest := f":{minutes[minute]}+00:00"):
+            return at.removesuffix(rest), minutes, day
+    return None
 
 
 def _parse_time(cell: str, marketplace: str) -> tuple[str | None, str | None]:

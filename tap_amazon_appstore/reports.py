@@ -32,6 +32,8 @@ from tap_amazon_appstore.cells import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
+    from tap_amazon_appstore.archives import Part
+
 Record = msgspec.Struct
 """A row's values: an attribute for each column, in the schema's order."""
 
@@ -60,6 +62,9 @@ _MOST_PARSED_CELLS = 8192
 # Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
 _ROW_SIZE = 256
 _MOST_EXPECTED_ROWS = 4_000_000
+
+# Bytes that become text at a time.
+_CHUNK = 64 * 1024
 
 _BAD_BYTES = "tap_amazon_appstore.bad_bytes"
 
@@ -260,13 +265,9 @@ class _Rows:
         self._findings = reader.findings
         self._found = reader.layout.match(header)
         self._labels = self._label(header)
-        self._unknown = [
-            (position, label)
-            for position, label in enumerate(self._labels)
-            if position not in self._found.values()
-        ]
         self._rescued: dict[str, str] = {}
-        self._make_record = self._compile()
+        self.record = self._compile()
+        """Returns the record of one row's cells."""
 
     @staticmethod
     def _label(header: list[str]) -> list[str]:
@@ -277,22 +278,8 @@ class _Rows:
             labels[_untaken(label, position, labels)] = None
         return list(labels)
 
-    def record(self, cells: list[str]) -> Record:
-        """Return the record of one row."""
-        if len(cells) != len(self._labels):
-            self._square(cells)
-        for position, label in self._unknown:
-            if cells[position]:
-                self._rescued[label] = cells[position]
-                self._findings.unknown_columns[label] = None
-        record = self._make_record(cells)
-        if self._rescued:
-            self._reader.set_rescued(record, self._rescued)
-            self._rescued.clear()
-        return record
-
-    def _square(self, cells: list[str]) -> None:
-        """Bring a row to the header's width, and rescue the cells that are too many."""
+    def _square(self, cells: list[str]) -> list[str]:
+        """Return a row that has the header's width; cells that are too many are rescued."""
         width = len(self._labels)
         surplus = {
             _untaken(f"column {position}", position, self._labels): cell
@@ -302,8 +289,19 @@ class _Rows:
         self._rescued |= surplus
         self._findings.short_rows += len(cells) < width
         self._findings.long_rows += bool(surplus)
-        cells[width:] = []
-        cells += [""] * (width - len(cells))
+        return cells[:width] + [""] * (width - len(cells))
+
+    def _rescue_unknown(self, position: int, cell: str) -> None:
+        """Keep the cell of a column that the schema does not know."""
+        label = self._labels[position]
+        self._rescued[label] = cell
+        self._findings.unknown_columns[label] = None
+
+    def _take_rescued(self) -> str:
+        """Return what the row has for `_rescued_data`, and begin anew."""
+        text = encode_json(self._rescued).decode()
+        self._rescued.clear()
+        return text
 
     def _compile(self) -> Callable[[list[str]], Record]:
         """Write the function that makes a record of a row's cells, for this header.
@@ -313,13 +311,17 @@ class _Rows:
         schema's columns go into it, nothing from the file.
         """
         layout, found = self._reader.layout, self._found
-        by_position = {position: name for name, position in found.items()}
-        cells = [by_position.get(position, "_") for position in range(len(self._labels))]
+        cells = [f"unknown_{position}" for position in range(len(self._labels))]
+        for name, position in found.items():
+            cells[position] = name
         names: dict[str, Any] = {
             **dict.fromkeys(layout.columns, ""),
             **dict.fromkeys(layout.parsers),
             **self._reader.added,
-            "_rescued_data": None,
+            "square": self._square,
+            "rescue_unknown": self._rescue_unknown,
+            "rescued": self._rescued,
+            "take_rescued": self._take_rescued,
             "blake2b": blake2b,
             "encode": encode_json,
             "parse_time": parse_time,
@@ -327,7 +329,16 @@ class _Rows:
             "count": self._reader.occurrences.count,
             "Record": self._reader.record_class,
         }
-        lines = [f"{', '.join(cells)}, = cells"]
+        unpack = f"{', '.join(cells)}, ="
+        lines = [
+            f"try: {unpack} cells",
+            f"except ValueError: {unpack} square(cells)",
+            *(
+                f"if {cell}: rescue_unknown({position}, {cell})"
+                for position, cell in enumerate(cells)
+                if cell not in found
+            ),
+        ]
         values = {name: f"{name} or None" for name in layout.columns}
         for name, parse in layout.parsers.items():
             if name in found:
@@ -346,6 +357,7 @@ class _Rows:
         lines += [
             f"digest = blake2b(encode(({', '.join(identity)})), digest_size=16).digest()",
             "line_id = f'{digest.hex()}-{count(digest)}'",
+            "_rescued_data = take_rescued() if rescued else None",
             f"return Record({', '.join(values.get(name, name) for name in self._reader.columns)})",
         ]
         # A column that the header lacks is a global of the function, and says what an empty cell does.
@@ -400,17 +412,21 @@ class ReportReader:
         """
         with open_parts(file) as (parts, size):
             self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MOST_EXPECTED_ROWS))
-            for name, part in parts:
-                yield from self._read_part(name, part)
+            for part in parts:
+                yield from self._read_part(part)
 
     @property
     def rows(self) -> int:
         """How many rows have been read."""
         return self.occurrences.total
 
-    def _read_part(self, name: str, file: io.BufferedReader) -> Iterator[Record]:
+    def _read_part(self, part: Part) -> Iterator[Record]:
         codecs.register_error(_BAD_BYTES, self.findings.keep_bad_bytes)
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors=_BAD_BYTES, newline="")
+        text = io.TextIOWrapper(
+            part.file, encoding="utf-8-sig", errors=_BAD_BYTES, newline=part.line_end
+        )
+        # 8 KiB by default, which takes half as long again.
+        text._CHUNK_SIZE = _CHUNK  # type: ignore[attr-defined]  # noqa: SLF001
         csv.field_size_limit(_MAX_CELL)
         # `strict`: a quote that is never closed would else swallow all rows that follow.
         lines = csv.reader(text, strict=True)
@@ -421,10 +437,5 @@ class ReportReader:
             if header is not None:
                 yield from map(_Rows(header, self).record, rows)
         except csv.Error as error:
-            message = f"{name} is no valid CSV at line {lines.line_num} ({error})"
+            message = f"{part.name} is no valid CSV at line {lines.line_num} ({error})"
             raise UnreadableReportError(message) from None
-
-    def set_rescued(self, record: Record, rescued: Mapping[str, str]) -> None:
-        """Give a record what found no other place, if it has the column for it."""
-        if "_rescued_data" in self.columns:
-            setattr(record, "_rescued_data", encode_json(rescued).decode())  # noqa: B010
