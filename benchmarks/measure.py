@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
+import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 @dataclass(frozen=True)
@@ -39,21 +43,17 @@ def run(command: Command) -> Cost:
     Raises:
         RuntimeError: it failed.
     """
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as log:
-        started = time.monotonic()
-        process = subprocess.Popen(
-            command.arguments,
-            stdout=output,
-            stderr=log,
+    with tempfile.TemporaryDirectory() as directory:
+        output, log = Path(directory, "output"), Path(directory, "log")
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", _LAUNCHER, output, log, *command.arguments],
+            stdout=subprocess.PIPE,
             env={**os.environ, **command.environment},
+            check=False,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            log.seek(0)
-            raise RuntimeError(log.read().decode())
-    return Cost(seconds, usage.ru_maxrss / 1024)
+        if done.returncode:
+            raise RuntimeError(log.read_text(encoding="utf-8"))
+    return Cost(**json.loads(done.stdout))
 
 
 def interleaved(commands: Mapping[str, Command], runs: int) -> dict[str, Cost]:
