@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
     from sandbox import Account, Sandbox
 
 PROJECT = Path(__file__).parent.parent
+# All columns that come from the tap; target-postgres adds when and from where it loaded a row.
+COLUMNS = {
+    name: ", ".join(
+        json.loads((PROJECT / "tap_amazon_appstore/schemas" / f"{name}.json").read_text("utf-8"))[
+            "properties"
+        ]
+    )
+    for name in ("sales", "subscriptions")
+}
 STATE_ID = "dev:tap-amazon-appstore-to-target-postgres"
 MELTANO = Path(sysconfig.get_path("scripts"), "meltano")
 
@@ -77,13 +87,23 @@ def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> P
     definition = yaml.load(PROJECT / "meltano.yml")
     (tap,) = definition["plugins"]["extractors"]
     tap["pip_url"] = f"-e {PROJECT}"
-    definition["plugins"]["extractors"].append(
-        {"name": "second-account", "inherit_from": tap["name"], "load_schema": "second_account"}
-    )
     directory = tmp_path_factory.mktemp("project")
+    batch_config = {
+        "encoding": {"format": "jsonl", "compression": "gzip"},
+        "storage": {"root": (directory / "batches").as_uri()},
+    }
+    definition["plugins"]["extractors"] += [
+        {"name": "second-account", "inherit_from": tap["name"], "load_schema": "second_account"},
+        {
+            "name": "in-batches",
+            "inherit_from": tap["name"],
+            "load_schema": "in_batches",
+            "config": {"batch_config": batch_config},
+        },
+    ]
     yaml.dump(definition, directory / "meltano.yml")
     project = Project(directory, warehouse, f"sqlite:///{directory / 'states.db'}")
-    for plugin in ("tap-amazon-appstore", "second-account", "target-postgres"):
+    for plugin in ("tap-amazon-appstore", "second-account", "in-batches", "target-postgres"):
         project.meltano("install", plugin)
     return project
 
@@ -172,6 +192,33 @@ def test_reports_arrive_typed_and_to_the_cent(
         "select date, active, started, ended, refunded from typed.subscriptions"
     ) == [(date(2024, 3, 29), 7261, 163, 162, 1)]
     assert warehouse.types("typed", "subscriptions")["date"] == "date"
+
+
+def test_batches_load_what_records_load(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    account = sandbox.add_account()
+    rows = [
+        sale(Transaction_Id=str(number), Sales_Price=price, Title=title)
+        for number, (price, title) in enumerate([("0.10", 'Ludo "2"'), ("-4.99", ""), ("", "टैप")])
+    ]
+    account.put_report("sales", MONTH, make_csv(rows))
+    account.put_report("sales", NEXT_MONTH, make_csv([{**sale(Transaction_Id="9"), "New": "x"}]))
+    account.put_report("subscription", MONTH, make_csv([subscription()]))
+    project.clear_state()
+
+    project.run(account, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="in_records")
+    project.run(account, "in-batches")
+
+    for stream in ("sales", "subscriptions"):
+        loaded, expected = (
+            warehouse.query(f"select {COLUMNS[stream]} from {schema}.{stream} order by line_id")
+            for schema in ("in_batches", "in_records")
+        )
+        assert loaded == expected
+        assert loaded
+        assert warehouse.types("in_batches", stream) == warehouse.types("in_records", stream)
+    assert list(project.directory.glob("batches/*.jsonl.gz"))
 
 
 def test_a_restated_month_is_updated_and_its_withdrawn_rows_are_found(
