@@ -14,11 +14,11 @@ from array import array
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import blake2b
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.json import encode as encode_json
+from xxhash import xxh3_128_digest
 
 from tap_amazon_appstore.archives import UnreadableReportError, open_parts
 from tap_amazon_appstore.cells import (
@@ -56,8 +56,9 @@ _ALIASES = {"usagetimeforundergroundapps": "usage_time"}
 # memory.
 _MAX_CELL = 1024 * 1024
 
-# Cells of a column that are kept with what they say.
+# Cells of a column that are kept with what they say, and the longest of them.
 _MOST_PARSED_CELLS = 8192
+_LONGEST_PARSED_CELL = 64
 
 # Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
 _ROW_SIZE = 256
@@ -252,7 +253,7 @@ class _ParsedCells(dict[str, Any]):
         except ValueError:
             self._rescue(cell)
             return None
-        if len(self) < _MOST_PARSED_CELLS:
+        if len(self) < _MOST_PARSED_CELLS and len(cell) <= _LONGEST_PARSED_CELL:
             self[cell] = value
         return value
 
@@ -322,7 +323,7 @@ class _Rows:
             "rescue_unknown": self._rescue_unknown,
             "rescued": self._rescued,
             "take_rescued": self._take_rescued,
-            "blake2b": blake2b,
+            "digest_of": xxh3_128_digest,
             "encode": encode_json,
             "parse_time": parse_time,
             "unread": self._findings.keep_unread_time,
@@ -355,7 +356,7 @@ class _Rows:
             ]
             identity.insert(0, "minute")
         lines += [
-            f"digest = blake2b(encode(({', '.join(identity)})), digest_size=16).digest()",
+            f"digest = digest_of(encode(({', '.join(identity)})))",
             "line_id = f'{digest.hex()}-{count(digest)}'",
             "_rescued_data = take_rescued() if rescued else None",
             f"return Record({', '.join(values.get(name, name) for name in self._reader.columns)})",

@@ -1038,6 +1038,20 @@ def test_cells_of_neighbouring_columns_do_not_run_together() -> None:
     assert len({key.partition("-")[0] for key in read_rows(rows).line_ids}) == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("layout", "row", "key"),
+    [
+        (SALES, SALE, "e04f454a49ac022b663453ed9dfc596b-1"),
+        (SUBSCRIPTIONS, SUBSCRIPTION, "87598a114d5d4ce76d79c70461e95c1a-1"),
+        (EARNED, EARNINGS, "5b33f7c93b0438b7b7ca06de0b6b2009-1"),
+    ],
+    ids=["sales", "subscriptions", "earnings"],
+)
+def test_keys_stay_the_same_from_version_to_version(layout: Layout, row: Row, key: str) -> None:
+    # Another key would load every row of every warehouse once more.
+    assert read_rows([row], layout).line_ids == [key]
+
+
 def test_identical_line_items_are_numbered() -> None:
     keys = read_rows([*sales(2)] * 3).line_ids
 
