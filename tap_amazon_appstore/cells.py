@@ -23,9 +23,11 @@ _TIME = re.compile(
 )
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?([0-5]\d))?", re.ASCII)
 
-# Hours that have come up. A month has 744 of them, in each of its marketplaces.
+# Hours that have come up. A month has 744 of them, in each of its marketplaces. Only short ones are
+# kept, with no more characters of time and marketplace than this.
 _hours: dict[tuple[str, str, str], tuple[str | None, str | None]] = {}
 _MOST_HOURS = 16384
+_LONGEST_HOUR = 100
 
 _MINUTES = frozenset(f"{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
@@ -125,11 +127,14 @@ def parse_time(cell: str, marketplace: str) -> tuple[str | None, str | None]:
     minute, zone = (rest[:5], rest[5:]) if rest[2:3] == ":" else (f"{rest[:2]}:00", rest[2:])
     if minute in _MINUTES:
         key = (hour, zone, marketplace)
-        if key not in _hours:
+        parsed = _hours.get(key)
+        if parsed is None:
+            parsed = _parse_hour(*key)
             if len(_hours) >= _MOST_HOURS:
                 _hours.clear()
-            _hours[key] = _parse_hour(*key)
-        utc_hour, day = _hours[key]
+            if len(cell) + len(marketplace) <= _LONGEST_HOUR:
+                _hours[key] = parsed
+        utc_hour, day = parsed
         if utc_hour:
             return f"{utc_hour}:{minute}+00:00", day
     return _parse_time(cell, marketplace)

@@ -54,8 +54,12 @@ _ALIASES = {"usagetimeforundergroundapps": "usage_time"}
 # memory.
 _MAX_CELL = 1024 * 1024
 
-# Cells of a column that are kept with what they say.
+# Cells of a row, which is more than any spreadsheet has: each unknown one takes its name along.
+_MAX_CELLS = 16_384
+
+# Cells of a column that are kept with what they say, and the most characters of one.
 _MOST_PARSED_CELLS = 8192
+_LONGEST_PARSED_CELL = 40
 
 # Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
 _ROW_SIZE = 256
@@ -232,6 +236,12 @@ def _untaken(label: str, position: int, taken: Container[str]) -> str:
     return label
 
 
+def _check_length(cells: Sequence[str]) -> None:
+    if len(cells) > _MAX_CELLS:
+        message = f"it has a row of {len(cells):,} cells"
+        raise UnreadableReportError(message)
+
+
 class _ParsedCells(dict[str, Any]):
     """The cells of a column and what they say, each read once: prices, units and dates repeat."""
 
@@ -247,7 +257,7 @@ class _ParsedCells(dict[str, Any]):
         except ValueError:
             self._rescue(cell)
             return None
-        if len(self) < _MOST_PARSED_CELLS:
+        if len(self) < _MOST_PARSED_CELLS and len(cell) <= _LONGEST_PARSED_CELL:
             self[cell] = value
         return value
 
@@ -256,6 +266,7 @@ class _Rows:
     """Makes records of the rows under one header line."""
 
     def __init__(self, header: list[str], reader: ReportReader) -> None:
+        _check_length(header)
         self._reader = reader
         self._findings = reader.findings
         self._found = reader.layout.match(header)
@@ -293,6 +304,7 @@ class _Rows:
 
     def _square(self, cells: list[str]) -> None:
         """Bring a row to the header's width, and rescue the cells that are too many."""
+        _check_length(cells)
         width = len(self._labels)
         surplus = {
             _untaken(f"column {position}", position, self._labels): cell
@@ -398,7 +410,7 @@ class ReportReader:
             UnreadableReportError: the ZIP has no CSV, the header is another report's, or the CSV
                 is broken.
         """
-        with open_parts(file) as (parts, size):
+        with open_parts(file, lambda: self.rows) as (parts, size):
             self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MOST_EXPECTED_ROWS))
             for name, part in parts:
                 yield from self._read_part(name, part)
@@ -421,7 +433,7 @@ class ReportReader:
             if header is not None:
                 yield from map(_Rows(header, self).record, rows)
         except csv.Error as error:
-            message = f"{name} is no valid CSV at line {lines.line_num} ({error})"
+            message = f"{name[:200]!r} is no valid CSV at line {lines.line_num} ({error})"
             raise UnreadableReportError(message) from None
 
     def set_rescued(self, record: Record, rescued: Mapping[str, str]) -> None:
