@@ -56,9 +56,12 @@ _ALIASES = {"usagetimeforundergroundapps": "usage_time"}
 # memory.
 _MAX_CELL = 1024 * 1024
 
-# Cells of a column that are kept with what they say, and the longest of them.
+# Cells of a row, which is more than any spreadsheet has: each unknown one takes its name along.
+_MAX_CELLS = 16_384
+
+# Cells of a column that are kept with what they say, and the most characters of one.
 _MOST_PARSED_CELLS = 8192
-_LONGEST_PARSED_CELL = 64
+_LONGEST_PARSED_CELL = 40
 
 # Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
 _ROW_SIZE = 256
@@ -155,12 +158,13 @@ class _Occurrences:
         """Make room for as many digests; there can be more."""
         self._resize(1 << max(10, (expected * 4 // 3).bit_length()))
         self._repeated: Counter[int] = Counter()
+        self._repeats = 0
 
     @property
     def total(self) -> int:
         """How many digests have been counted."""
         used = (self._mask + 1) * 3 // 4 - self._free
-        return used + self._repeated.total()
+        return used + self._repeats
 
     def count(self, digest: bytes) -> int:
         """Return the how-manieth time this is that `digest` is counted, from 1."""
@@ -170,6 +174,7 @@ class _Occurrences:
         while present := table[slot]:
             if present == value:
                 self._repeated[value] += 1
+                self._repeats += 1
                 return self._repeated[value] + 1
             slot = (slot + 1) & mask
         table[slot] = value
@@ -238,6 +243,12 @@ def _untaken(label: str, position: int, taken: Container[str]) -> str:
     return label
 
 
+def _check_length(cells: Sequence[str]) -> None:
+    if len(cells) > _MAX_CELLS:
+        message = f"it has a row of {len(cells):,} cells"
+        raise UnreadableReportError(message)
+
+
 class _ParsedCells(dict[str, Any]):
     """The cells of a column and what they say, each read once: prices, units and dates repeat."""
 
@@ -262,6 +273,7 @@ class _Rows:
     """Makes records of the rows under one header line."""
 
     def __init__(self, header: list[str], reader: ReportReader) -> None:
+        _check_length(header)
         self._reader = reader
         self._findings = reader.findings
         self._found = reader.layout.match(header)
@@ -281,6 +293,7 @@ class _Rows:
 
     def _square(self, cells: list[str]) -> list[str]:
         """Return a row that has the header's width; cells that are too many are rescued."""
+        _check_length(cells)
         width = len(self._labels)
         surplus = {
             _untaken(f"column {position}", position, self._labels): cell
@@ -411,7 +424,7 @@ class ReportReader:
             UnreadableReportError: the ZIP has no CSV, the header is another report's, or the CSV
                 is broken.
         """
-        with open_parts(file) as (parts, size):
+        with open_parts(file, lambda: self.rows) as (parts, size):
             self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MOST_EXPECTED_ROWS))
             for part in parts:
                 yield from self._read_part(part)
@@ -438,5 +451,5 @@ class ReportReader:
             if header is not None:
                 yield from map(_Rows(header, self).record, rows)
         except csv.Error as error:
-            message = f"{part.name} is no valid CSV at line {lines.line_num} ({error})"
+            message = f"{part.name[:200]!r} is no valid CSV at line {lines.line_num} ({error})"
             raise UnreadableReportError(message) from None

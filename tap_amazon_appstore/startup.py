@@ -14,7 +14,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
-DEFERRED = ("joblib", "jsonpath_ng", "jsonpath_ng.ext", "packaging.specifiers", "packaging.version", "upath")
+DEFERRED = (
+    "joblib",
+    "jsonpath_ng",
+    "jsonpath_ng.ext",
+    "packaging.specifiers",
+    "packaging.version",
+    "upath",
+)
 
 
 class _StandIn(ModuleType):

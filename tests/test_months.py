@@ -1,0 +1,459 @@
+"""Which months a stream reads, what it says of them, and what it remembers; without the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from singer_sdk.exceptions import FatalSyncError
+
+from sandbox import Sandbox, make_csv
+from tap_amazon_appstore.client import FileIdentity
+from tap_amazon_appstore.months import add_months, current_month, months_between, parse_month
+from tap_amazon_appstore.state import ReportState
+from tap_amazon_appstore.tap import TapAmazonAppstore
+from tests.conftest import catalog_with
+from tests.data import sales
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox import Account
+
+JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2024, number, 1) for number in range(1, 6))
+NOW = date(2024, 6, 1)
+
+Read = Callable[..., "Reading"]
+
+GAP = "has no report, though months before and after it have one"
+WITHDRAWN = "had a report and has none now; its rows stay as they are"
+
+
+# ------------------------------------------------------------------------------------------ months
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-03-01",
+        "2024-03-31",
+        "2024-03-15T23:59:59",
+        "2024-03-15 23:59",
+        "2024-03-15T00:00:00Z",
+        "2024-03-31T23:59:59.999999-11:00",
+    ],
+)
+def test_the_month_of_a_date_or_time_is_the_one_written(text: str) -> None:
+    assert parse_month(text) == MARCH
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "2024", "2024-03", "2024-13-01", "2024-02-30", "2024-03-01T25:00", "2024-03-01 or so"],
+)
+def test_what_is_no_date_has_no_month(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        parse_month(text)
+
+
+@pytest.mark.parametrize(
+    ("month", "count", "other"),
+    [
+        (MARCH, 0, MARCH),
+        (MARCH, 1, APRIL),
+        (date(2023, 12, 1), 1, JANUARY),
+        (JANUARY, -1, date(2023, 12, 1)),
+        (JANUARY, 25, date(2026, 2, 1)),
+        (MARCH, -24, date(2022, 3, 1)),
+        (date(2018, 2, 1), -1, date(2018, 1, 1)),
+        (date(2018, 1, 1), -1, date(2018, 1, 1)),
+        (MARCH, -1000, date(2018, 1, 1)),
+    ],
+)
+def test_months_are_counted_but_never_before_the_first(
+    month: date, count: int, other: date
+) -> None:
+    assert add_months(month, count) == other
+
+
+def test_months_between_are_all_of_them_both_ends_included() -> None:
+    assert list(months_between(JANUARY, MARCH)) == [JANUARY, FEBRUARY, MARCH]
+    assert list(months_between(MARCH, MARCH)) == [MARCH]
+    assert list(months_between(MARCH, FEBRUARY)) == []
+
+
+def test_the_current_month_is_the_one_that_sydney_is_in() -> None:
+    sydney = ZoneInfo("Australia/Sydney")
+    before = datetime.now(sydney)
+
+    month = current_month()
+
+    assert month in {before.date().replace(day=1), datetime.now(sydney).date().replace(day=1)}
+
+
+# ------------------------------------------------------------------------------------------- state
+
+
+def state_of(state: dict[str, Any] | None = None, lookback: int = 2) -> ReportState:
+    return ReportState({} if state is None else state, lookback_months=lookback, current=NOW)
+
+
+def bookmark(month: object, **files: object) -> dict[str, Any]:
+    state: dict[str, Any] = {"replication_key_value": month}
+    return {**state, **files}
+
+
+def test_without_a_bookmark_a_run_begins_at_the_start() -> None:
+    state = state_of()
+
+    assert state.bookmark is None
+    assert state.files == {}
+    assert state.first_month(JANUARY) == JANUARY
+
+
+@pytest.mark.parametrize(
+    ("lookback", "start", "first"),
+    [(0, JANUARY, APRIL), (1, JANUARY, MARCH), (2, JANUARY, FEBRUARY), (2, MAY, MAY)],
+)
+def test_a_run_begins_some_months_before_the_bookmark(
+    lookback: int, start: date, first: date
+) -> None:
+    state = state_of(bookmark("2024-04-01"), lookback)
+
+    assert state.bookmark == APRIL
+    assert state.first_month(start) == first
+
+
+@pytest.mark.parametrize("value", ["2024-06-01", "2024-07-01", "9999-12-31"])
+def test_a_bookmark_in_the_future_is_the_current_month(value: str) -> None:
+    assert state_of(bookmark(value)).bookmark == NOW
+
+
+@pytest.mark.parametrize("value", ["yesterday", 7, ""])
+def test_a_bookmark_that_is_no_date_is_refused_with_what_it_is(value: object) -> None:
+    sentence = f"The state's bookmark {value!r} is no date; correct or remove the state"
+
+    with pytest.raises(FatalSyncError, match=re.escape(sentence)):
+        state_of(bookmark(value))
+
+
+def test_a_month_that_has_been_read_is_remembered_with_its_file() -> None:
+    written: dict[str, Any] = {}
+    state = state_of(written)
+
+    state.complete(MARCH, FileIdentity('"a"', None), "report_month")
+
+    assert state.bookmark == MARCH
+    assert state.files == {MARCH: FileIdentity('"a"', None)}
+    assert written == {
+        "replication_key": "report_month",
+        "replication_key_value": "2024-03-01",
+        "files": {"2024-03-01": {"etag": '"a"', "last_modified": None}},
+    }
+    assert state_of(written).files == state.files
+
+
+def test_a_month_before_the_bookmark_does_not_move_it() -> None:
+    written = bookmark("2024-04-01")
+    state = state_of(written)
+
+    state.complete(MARCH, FileIdentity("a", "b"), "report_month")
+
+    assert state.bookmark == APRIL
+    assert written["replication_key_value"] == "2024-04-01"
+    assert list(written["files"]) == ["2024-03-01"]
+
+
+def test_only_files_that_are_checked_again_are_remembered_in_order() -> None:
+    files = {
+        f"2024-0{number}-01": {"etag": str(number), "last_modified": None} for number in (4, 2, 1)
+    }
+    written = bookmark("2024-04-01", files=files)
+    state = state_of(written)
+    assert list(state.files) == [APRIL, FEBRUARY, JANUARY]
+
+    state.complete(MARCH, FileIdentity("3", None), "report_month")
+    assert list(written["files"]) == ["2024-02-01", "2024-03-01", "2024-04-01"]
+    state.complete(MAY, FileIdentity("5", None), "report_month")
+    assert list(written["files"]) == ["2024-03-01", "2024-04-01", "2024-05-01"]
+    assert written["files"]["2024-04-01"] == {"etag": "4", "last_modified": None}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [None, 7, [], {"2024-04-01": None}, {"2024-04-01": {"etag": "a"}}, {"x": {}}],
+)
+def test_files_that_cannot_be_read_are_none(files: object) -> None:
+    state = state_of(bookmark("2024-04-01", files=files))
+
+    assert state.files == {}
+    assert state.bookmark == APRIL
+
+
+# ------------------------------------------------------------------------------------------ streams
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox that never finds that requests come too fast."""
+    with Sandbox(requests_per_second=1000) as sandbox:
+        yield sandbox
+
+
+@dataclass
+class Reading:
+    """What reading the months of a stream gave."""
+
+    rows: list[int]
+    """How many rows each month had that was read."""
+
+    state: dict[str, Any]
+    """The stream's bookmark at the end."""
+
+    states: list[str]
+    """The bookmarks of the STATE messages, in order."""
+
+    infos: list[str]
+    warnings: list[str]
+
+
+@pytest.fixture
+def read(
+    account: Account,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> Read:
+    """Read the months of `sales`, January to May unless settings say otherwise."""
+
+    def read(
+        state: dict[str, Any] | None = None, method: str = "INCREMENTAL", **settings: object
+    ) -> Reading:
+        months = {"start_date": "2024-01-15", "end_date": "2024-05-01"}
+        tap = TapAmazonAppstore(
+            config={**account.settings, **months, **settings},
+            catalog=catalog_with(replication_method=method),
+            state={"bookmarks": {"sales": state}} if state else None,
+        )
+        caplog.clear()
+        caplog.set_level("INFO")
+        capsysbinary.readouterr()
+        stream = tap.streams["sales"]
+        rows = [len(list(records)) for records in stream.read_months()]  # type: ignore[attr-defined]
+        states = [
+            json.loads(line)["value"]["bookmarks"]["sales"]["replication_key_value"]
+            for line in capsysbinary.readouterr().out.splitlines()
+        ]
+        return Reading(
+            rows,
+            dict(stream.stream_state),
+            states,
+            *(
+                [r.getMessage() for r in caplog.records if r.levelname == level]
+                for level in ("INFO", "WARNING")
+            ),
+        )
+
+    return read
+
+
+def publish(account: Account, *months: date, rows: int = 2) -> None:
+    """Publish sales reports."""
+    for month in months:
+        account.put_report("sales", month, make_csv(sales(rows)))
+
+
+def without_costs(texts: list[str]) -> list[str]:
+    """Leave out what a month took."""
+    return [re.sub(r", \d+\.\d MB, \d+\.\d s$", "", text) for text in texts]
+
+
+def test_each_month_is_told_and_a_state_follows_each_that_has_a_report(
+    account: Account,
+    read: Read,
+) -> None:
+    publish(account, JANUARY, MARCH)
+    publish(account, APRIL, rows=1234)
+
+    reading = read()
+
+    assert reading.rows == [2, 2, 1234]
+    assert reading.states == ["2024-01-01", "2024-03-01", "2024-04-01"]
+    assert reading.state["replication_key_value"] == "2024-04-01"
+    assert reading.state["replication_key"] == "report_month"
+    assert list(reading.state["files"]) == ["2024-03-01", "2024-04-01"]
+    assert without_costs(reading.infos) == [
+        "sales 2024-01 (month 1 of 5): 2 rows",
+        "sales 2024-02 (month 2 of 5): no report",
+        "sales 2024-03 (month 3 of 5): 2 rows",
+        "sales 2024-04 (month 4 of 5): 1,234 rows",
+        "sales 2024-05 (month 5 of 5): no report",
+    ]
+    assert reading.warnings == [f"The sales report of 2024-02: {GAP}"]
+
+
+def test_a_month_is_told_with_its_size_and_how_long_it_took(account: Account, read: Read) -> None:
+    account.put_report("sales", MAY, {"a.csv": make_csv(sales(1)), "b.txt": os.urandom(1_250_000)})
+
+    (text,) = read(start_date="2024-05-01").infos
+
+    size, seconds = re.fullmatch(  # type: ignore[union-attr]
+        r"sales 2024-05 \(month 1 of 1\): 1 rows, (\d+\.\d) MB, (\d+\.\d) s", text
+    ).groups()
+    assert size == "1.3"
+    assert float(seconds) < 5
+
+
+def _noise(size: int) -> bytes:
+    import os  # noqa: PLC0415
+
+    return os.urandom(size)
+
+
+def test_what_is_odd_about_a_report_is_told_of_its_month(account: Account, read: Read) -> None:
+    account.put_report("sales", MARCH, make_csv([{**sales(1)[0], "New": "x"}]))
+
+    (text,) = read().warnings
+
+    assert text.startswith("The sales report of 2024-03: the column 'New' is unknown")
+
+
+def test_unchanged_reports_are_told_and_read_no_more(account: Account, read: Read) -> None:
+    publish(account, FEBRUARY, MARCH, APRIL)
+    first = read()
+    publish(account, MARCH, rows=3)
+
+    second = read(first.state)
+
+    assert second.rows == [3]
+    assert without_costs(second.infos) == [
+        "sales 2024-02 (month 1 of 4): unchanged since it was read",
+        "sales 2024-03 (month 2 of 4): 3 rows",
+        "sales 2024-04 (month 3 of 4): unchanged since it was read",
+        "sales 2024-05 (month 4 of 4): no report",
+    ]
+    assert second.states == ["2024-04-01"]
+    assert second.warnings == []
+
+
+def test_a_full_table_read_begins_at_the_start_and_remembers_nothing(
+    account: Account,
+    read: Read,
+) -> None:
+    publish(account, JANUARY, APRIL)
+    first = read()
+
+    again = read(first.state, "FULL_TABLE")
+
+    assert again.rows == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("lookback", "months"), [(0, ["2024-04", "2024-05"]), (1, ["2024-03", "2024-04", "2024-05"])]
+)
+def test_the_lookback_is_what_the_setting_says(
+    account: Account,
+    read: Read,
+    lookback: int,
+    months: list[str],
+) -> None:
+    publish(account, APRIL)
+
+    reading = read({"replication_key_value": "2024-04-01"}, lookback_months=lookback)
+
+    assert [text.split()[1] for text in reading.infos] == months
+
+
+def test_reading_ends_with_the_current_month(account: Account, read: Read) -> None:
+    months = [add_months(current_month(), count) for count in (-1, 0)]
+    publish(account, *months)
+
+    reading = read(start_date=str(months[0]), end_date=None)
+    beyond = read(start_date=str(months[0]), end_date="2999-01-01")
+
+    assert reading.rows == beyond.rows == [2, 2]
+    assert reading.state["replication_key_value"] == str(months[1])
+
+
+# ---------------------------------------------------------------------------------------- gaps
+
+
+def gaps(reading: Reading) -> list[str]:
+    """Return the months that are warned of as gaps."""
+    ends = [text.removesuffix(f": {GAP}") for text in reading.warnings if text.endswith(GAP)]
+    return [text.removeprefix("The sales report of ") for text in ends]
+
+
+def test_every_month_of_a_gap_is_warned_of_once(account: Account, read: Read) -> None:
+    publish(account, JANUARY, APRIL, MAY)
+
+    assert gaps(read()) == ["2024-02", "2024-03"]
+
+
+def test_two_gaps_are_warned_of_one_by_one(account: Account, read: Read) -> None:
+    publish(account, JANUARY, MARCH, MAY)
+
+    assert gaps(read()) == ["2024-02", "2024-04"]
+
+
+def test_months_before_the_first_and_after_the_last_report_are_no_gap(
+    account: Account,
+    read: Read,
+) -> None:
+    publish(account, MARCH)
+
+    reading = read()
+
+    assert reading.warnings == []
+    assert reading.rows == [2]
+
+
+def test_a_report_that_an_earlier_run_read_is_before_a_gap(account: Account, read: Read) -> None:
+    publish(account, JANUARY)
+    first = read(end_date="2024-02-01")
+    publish(account, MARCH)
+
+    assert gaps(first) == []
+    assert gaps(read(first.state, lookback_months=0, end_date="2024-02-01")) == []
+    assert gaps(read(first.state)) == ["2024-02"]
+    # Also without what identifies its file.
+    assert gaps(read({"replication_key_value": "2024-01-01"}, lookback_months=0)) == ["2024-02"]
+
+
+def test_the_bookmark_is_not_before_a_gap_that_is_before_it(account: Account, read: Read) -> None:
+    publish(account, MARCH)
+    first = read()
+
+    assert first.state["replication_key_value"] == "2024-03-01"
+    assert gaps(read(first.state)) == []
+
+
+def test_a_report_that_was_withdrawn_is_warned_of(account: Account, read: Read) -> None:
+    publish(account, FEBRUARY, MARCH, APRIL)
+    first = read()
+    account.remove_report("sales", MARCH)
+    account.remove_report("sales", APRIL)
+
+    second = read(first.state)
+
+    assert second.warnings == [
+        f"The sales report of 2024-03: {WITHDRAWN}",
+        f"The sales report of 2024-04: {WITHDRAWN}",
+    ]
+    assert second.state["replication_key_value"] == "2024-04-01"
+
+
+def test_an_unchanged_report_ends_a_gap(account: Account, read: Read) -> None:
+    publish(account, FEBRUARY, APRIL)
+    first = read()
+
+    second = read(first.state)
+
+    assert gaps(first) == gaps(second) == ["2024-03"]
+    assert second.rows == []
