@@ -25,7 +25,7 @@ _POSTGRES_DEFAULTS = {
     "password": "",
     "dbname": "postgres",
 }
-_DUCKDB_FILE = "amazon_appstore.duckdb"
+_DUCKDB_FILE = "warehouse.duckdb"
 _SCHEMA = "amazon_appstore"
 
 

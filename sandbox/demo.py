@@ -1,8 +1,9 @@
-"""The whole pipeline on this machine: sandbox, tap, Meltano and a real PostgreSQL.
+"""The whole pipeline on this machine: sandbox, tap, Meltano, dbt and a real PostgreSQL.
 
-``python -m sandbox.demo`` starts the sandbox and an embedded PostgreSQL, runs
-``meltano run tap-amazon-appstore target-postgres`` twice, and shows what was loaded. All it makes
-lies in ``.demo/``; without that folder it begins anew.
+``python -m sandbox.demo`` starts the sandbox and an embedded PostgreSQL, loads reports with
+``meltano run tap-amazon-appstore target-postgres`` twice, builds the models, and writes the page. It
+shows what was loaded and built. The page lies in ``output/``, all else in ``.demo/``; without that
+folder it begins anew.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ Rows = list[dict[str, Any]]
 
 PROJECT = Path(__file__).parent.parent
 HOME = PROJECT / ".demo"
+PAGE = PROJECT / "output" / "amazon_appstore.html"
 MONTHS = 6
 PIPELINE = ("tap-amazon-appstore", "target-postgres")
 
@@ -41,6 +43,29 @@ _ROWS = """
     union all
     select 'subscriptions', count(*), to_char(max(report_month), 'YYYY-MM')
     from tap_amazon_appstore.subscriptions
+"""
+
+_MARTS = """
+    select 'amazon_appstore__' || mart as mart, rows, to_char(newest, 'YYYY-MM-DD') as newest
+    from (
+        select 'overview_report' as mart, count(*) as rows, max(date_day) as newest
+        from amazon_appstore.amazon_appstore__overview_report
+        union all
+        select 'country_report', count(*), max(date_day)
+        from amazon_appstore.amazon_appstore__country_report
+        union all
+        select 'device_report', count(*), max(date_day)
+        from amazon_appstore.amazon_appstore__device_report
+        union all
+        select 'product_report', count(*), max(date_day)
+        from amazon_appstore.amazon_appstore__product_report
+        union all
+        select 'subscription_report', count(*), max(date_day)
+        from amazon_appstore.amazon_appstore__subscription_report
+        union all
+        select 'mrr', count(*), max(date_day)
+        from amazon_appstore.amazon_appstore__mrr
+    ) as marts
 """
 
 _SALES = """
@@ -69,15 +94,28 @@ def main() -> None:
             "TAP_AMAZON_APPSTORE_START_DATE": first_month.isoformat(),
             "TARGET_POSTGRES_SQLALCHEMY_URL": uri.replace("postgresql:", "postgresql+psycopg:"),
             "MELTANO_DATABASE_URI": f"sqlite:///{HOME / 'meltano.db'}",
+            **_dbt_settings(uri),
         }
         _meltano(environment, "install")
         _meltano(environment, "run", *PIPELINE)
         loaded = _query(uri, _ROWS)
-        _console.rule("Once more: a second run adds nothing")
-        _meltano(environment, "run", *PIPELINE)
+        _console.rule("The job: a second run adds nothing, and the models and the page are made")
+        _meltano(environment, "run", "appstore")
         _show("Loaded", loaded)
         _show("After the second run", _query(uri, _ROWS))
         _show("Sales by month and currency", _query(uri, _SALES))
+        _show("Models, in the schema amazon_appstore", _query(uri, _MARTS))
+    _console.print(f"The page, to open in a browser: {PAGE.as_uri()}", soft_wrap=True)
+
+
+def _dbt_settings(uri: str) -> dict[str, str]:
+    """Return the settings that lead dbt, and the page after it, to a database."""
+    parts = psycopg.conninfo.conninfo_to_dict(uri)
+    return {
+        f"DBT_POSTGRES_{name.upper()}": str(parts[name])
+        for name in ("host", "port", "user", "password", "dbname")
+        if parts.get(name)
+    }
 
 
 def _meltano(environment: Mapping[str, str], *arguments: str) -> None:

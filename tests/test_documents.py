@@ -84,6 +84,18 @@ def test_env_example_has_the_same_settings() -> None:
     ]
 
 
+def test_meltano_yml_installs_what_the_models_and_the_page_are_tested_with() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
+    groups = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    requirements = (PROJECT / "transform" / "requirements.txt").read_text(encoding="utf-8")
+    definition = YAML(typ="safe").load(PROJECT / "meltano.yml")
+    dbt, page = definition["plugins"]["utilities"]
+
+    tested = [line for line in requirements.splitlines() if line.startswith("dbt-")]
+    assert dbt["pip_url"].split() == [line for line in tested if "duckdb" not in line]
+    assert page["pip_url"].split() == groups["dependency-groups"]["report"]
+
+
 def test_personal_data_can_be_hashed_as_the_readme_says(tap: Tap) -> None:
     text = README.read_text(encoding="utf-8")
     stream_maps = YAML(typ="safe").load(

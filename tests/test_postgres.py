@@ -102,9 +102,19 @@ def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> P
         },
     ]
     yaml.dump(definition, directory / "meltano.yml")
+    for package in ("transform", "report"):
+        made = shutil.ignore_patterns("target", "logs", "__pycache__")
+        shutil.copytree(PROJECT / package, directory / package, ignore=made)
     project = Project(directory, warehouse, f"sqlite:///{directory / 'states.db'}")
-    for plugin in ("tap-amazon-appstore", "second-account", "in-batches", "target-postgres"):
-        project.meltano("install", plugin)
+    project.meltano(
+        "install",
+        "tap-amazon-appstore",
+        "second-account",
+        "in-batches",
+        "target-postgres",
+        "dbt",
+        "page",
+    )
     return project
 
 
@@ -125,18 +135,21 @@ class Project:
         **environment: str,
     ) -> str:
         """Run a pipeline, by default over two months, and return what it logged."""
+        environment = self.settings(account, plugin) | environment
+        return self.meltano("run", *options, plugin, "target-postgres", **environment)
+
+    def settings(self, account: Account, plugin: str = "tap-amazon-appstore") -> dict[str, str]:
+        """Return what leads a pipeline from an account into the warehouse."""
         prefix = plugin.replace("-", "_").upper()
         settings = {
             **account.settings,
             "start_date": MONTH.isoformat(),
             "end_date": NEXT_MONTH.isoformat(),
         }
-        environment = {
+        return {
             **{f"{prefix}_{name.upper()}": value for name, value in settings.items()},
             "TARGET_POSTGRES_SQLALCHEMY_URL": self.warehouse.sqlalchemy_url,
-            **environment,
         }
-        return self.meltano("run", *options, plugin, "target-postgres", **environment)
 
     def copied_to(self, directory: Path) -> Project:
         """Return the same project in a folder of its own, with the same states.
@@ -155,7 +168,12 @@ class Project:
         done = subprocess.run(
             [MELTANO, *arguments],
             cwd=self.directory,
-            env={**os.environ, "MELTANO_DATABASE_URI": self.states, **environment},
+            env={
+                **os.environ,
+                "MELTANO_DATABASE_URI": self.states,
+                "MELTANO_HUB_URL": "http://127.0.0.1:9",  # all plugins stand in meltano.yml
+                **environment,
+            },
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -219,6 +237,37 @@ def test_batches_load_what_records_load(
         assert loaded
         assert warehouse.types("in_batches", stream) == warehouse.types("in_records", stream)
     assert list(project.directory.glob("batches/*.jsonl.gz"))
+
+
+def test_the_job_ends_with_the_models_built_and_the_page_written(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse
+) -> None:
+    account = sandbox.add_account()
+    prices = [Decimal("1.99"), Decimal("4.99")]
+    rows = [
+        sale(Transaction_Id=str(number), Sales_Price=str(price))
+        for number, price in enumerate(prices)
+    ]
+    account.put_report("sales", MONTH, make_csv(rows))
+    account.put_report("subscription", MONTH, make_csv([subscription()]))
+    parts = psycopg.conninfo.conninfo_to_dict(warehouse.uri)
+    names = ("host", "port", "user", "password", "dbname")
+    server = {f"DBT_POSTGRES_{name.upper()}": str(parts[name]) for name in names if name in parts}
+    project.clear_state()
+
+    log = project.meltano("run", "appstore", **project.settings(account), **server)
+
+    assert not re.search(r"WARN=[^0]|ERROR=[^0]", log)
+    assert warehouse.query(
+        "select sum(gross_sales), sum(report_lines) "
+        "from amazon_appstore.amazon_appstore__overview_report"
+    ) == [(sum(prices), 2)]
+    assert warehouse.query(
+        "select active from amazon_appstore.amazon_appstore__subscription_report"
+    ) == [(7261,)]
+    page = (project.directory / "output" / "amazon_appstore.html").read_text(encoding="utf-8")
+    assert "amazon_appstore.html" in log
+    assert str(sum(prices)) in page
 
 
 def test_a_restated_month_is_updated_and_its_withdrawn_rows_are_found(

@@ -27,7 +27,7 @@ from ruamel.yaml import YAML
 
 from report.figures import read_figures
 from report.page import render
-from report.warehouse import connect
+from report.warehouse import _DUCKDB_FILE, _POSTGRES_DEFAULTS, _SCHEMA, connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -1032,7 +1032,7 @@ def test_duckdb_has_the_same_figures(
     warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     duckdb = pytest.importorskip("duckdb")
-    # Called as its schema, which is what dbt's profile does by default.
+    # A file called as its schema can be read too.
     path = tmp_path / "everything.duckdb"
     with duckdb.connect(path) as connection:
         connection.execute("create schema everything.everything")
@@ -1074,6 +1074,22 @@ def test_marts_that_are_missing_are_named(
     page = render(figures, made_at=datetime.now(timezone.utc))
 
     assert "amazon_appstore__country_report, amazon_appstore__mrr: the warehouse" in page
+
+
+def test_settings_have_the_defaults_of_dbts_profile() -> None:
+    profile = (PROJECT / "transform" / "profiles.yml").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r"env_var\('(DBT_\w+)', '(.*?)'\)", profile))
+    schemas = {name: value for name, value in defaults.items() if name.endswith("_SCHEMA")}
+
+    assert set(schemas.values()) == {_SCHEMA}
+    assert defaults["DBT_DUCKDB_PATH"] == _DUCKDB_FILE
+    assert {
+        f"DBT_POSTGRES_{name.upper()}": value for name, value in _POSTGRES_DEFAULTS.items()
+    } == {
+        name: value
+        for name, value in defaults.items()
+        if name.startswith("DBT_POSTGRES_") and name not in schemas
+    }
 
 
 @pytest.mark.parametrize(

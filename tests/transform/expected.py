@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .rows import Row, add_months, term_end
 
@@ -226,6 +226,63 @@ def _periods(lines: Sequence[Row]) -> list[_Period]:
 
 def _subscriber(row: Row) -> str:
     return row.get("app_user_id") or str(row["receipt_id"]).split(":", maxsplit=1)[0]
+
+
+class Subscriptions(NamedTuple):
+    """Subscriptions of a day; None where the subscription report has no row."""
+
+    active: int | None
+    paid_ended: int | None
+    churn_rate: Decimal | None
+    trial_conversions: int
+    trial_conversion_rate: Decimal | None
+
+
+def subscriptions(
+    sales: Iterable[Row], report: Iterable[Row]
+) -> dict[tuple[object, ...], Subscriptions]:
+    """Return the counts of subscriptions by day, app, ASIN and SKU."""
+    counts: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
+    for row in standing(report):
+        key = (row["date"], row["app_title"], row["asin"], row["vendor_sku"])
+        for measure in ("active", "ended"):
+            counts[key][measure] += row[measure]
+            counts[key][f"{row['subscription_type']}_{measure}"] += row[measure]
+    converted = _conversions(standing(sales))
+    found: dict[tuple[object, ...], Subscriptions] = {}
+    for day, *series in counts.keys() | converted.keys():
+        key = (day, *series)
+        today, before = counts.get(key), counts.get((day - timedelta(days=1), *series))
+        conversions = converted[key]
+        decided = conversions + today["trial_ended"] if today else 0
+        found[key] = Subscriptions(
+            active=today["active"] if today else None,
+            paid_ended=today["paid_ended"] if today else None,
+            churn_rate=_share(today["paid_ended"], before["paid_active"])
+            if today and before
+            else None,
+            trial_conversions=conversions,
+            trial_conversion_rate=_share(conversions, decided),
+        )
+    return found
+
+
+def _share(part: int, whole: int) -> Decimal | None:
+    return (Decimal(part) / whole).quantize(Decimal("0.000001")) if whole else None
+
+
+def _conversions(lines: Iterable[Row]) -> Counter[tuple[Any, ...]]:
+    """Count those who first paid on a day, and had tried the same subscription before."""
+    tried: dict[tuple[Any, ...], date] = {}
+    paid: dict[tuple[Any, ...], date] = {}
+    for row in sorted(lines, key=day_of):
+        if row["item_type"] == "Subscription" and row["transaction_type"] == "Charge":
+            key = (_subscriber(row), row["title"], row["asin"], row["vendor_sku"])
+            is_trial = row["in_app_subscription_status"] == "TRIAL"
+            (tried if is_trial else paid).setdefault(key, day_of(row))
+    return Counter(
+        (day, *key[1:]) for key, day in paid.items() if key in tried and tried[key] <= day
+    )
 
 
 def _last_day(lines: Iterable[Row]) -> date:

@@ -127,20 +127,27 @@ def deliveries() -> tuple[list[Row], list[Row]]:
     """Return an account's sales as they are loaded on two days, always the same.
 
     Whatever can happen does. Between the two days February is restated, March goes on and April
-    begins; one line moves from December's report to February's, and one that was alone in its month
-    gets another day.
+    begins. One line moves from December's report to February's, one that was alone in its month
+    gets another day, and yearly plans of the year before are renewed late or refunded.
     """
     random = Random("account")  # noqa: S311
     rows = [*_purchases(random)]
     for number in range(60):
         rows += _subscriber(random, number)
 
+    year = next(plan for plan in PLANS if plan.term == "Annually")
+    rows += [_year("long-ago", date(2023, 1, 31), year), _year("refunded", date(2023, 6, 10), year)]
     moved = sale("moved", date(2023, 12, 31))
     alone = sale("alone", date(2022, 9, 5), month=RESTATED)
     withdrawn = [sale(f"withdrawn-{number}", RESTATED) for number in range(3)]
     first = [*_written(rows, FIRST_DELIVERY), moved, alone, *withdrawn]
 
     rows += [moved | {"report_month": RESTATED}, alone | {"transaction_date": date(2024, 2, 5)}]
+    # What the second delivery has to say of yearly plans that were sold long before: one has been
+    # renewed three days late, and one refunded.
+    rows.append(_year("long-ago-2", date(2024, 2, 3), year) | {"app_user_id": "long-ago"})
+    rows.append(_year("refund", date(2024, 4, 5), year) | {"transaction_type": "Refund"})
+    rows[-1] |= {"app_user_id": None, "digital_order_id": "D01-refunded"}
     second = _written(rows, SECOND_DELIVERY)
     for row in second:
         if row["report_month"] == RESTATED:
@@ -148,6 +155,10 @@ def deliveries() -> tuple[list[Row], list[Row]]:
             if row["transaction_type"] == "Charge":
                 row["estimated_earnings"] += Decimal("0.01")
     return first, second
+
+
+def _year(line_id: str, day: date, plan: Plan) -> Row:
+    return _charge(line_id, day, plan, plan.price, "PAID") | {"app_user_id": line_id}
 
 
 def _written(rows: list[Row], at: datetime) -> list[Row]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -218,12 +218,14 @@ class Spark(DuckDB):
         settings = {
             "spark.master": "local[2]",
             "spark.sql.warehouse.dir": self._warehouse,
-            "spark.driver.extraJavaOptions": f"-Dderby.system.home={self.directory}",
             "spark.sql.session.timeZone": "UTC",
             # A handful of rows is no work for which it pays to compile or to distribute.
+            "spark.driver.extraJavaOptions": f"-Dderby.system.home={self.directory} "
+            "-Dderby.system.durability=test -XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
             "spark.sql.shuffle.partitions": 1,
             "spark.sql.adaptive.enabled": "false",
             "spark.sql.codegen.wholeStage": "false",
+            "spark.sql.codegen.factoryMode": "NO_CODEGEN",
             "spark.ui.enabled": "false",
         }
         lines = (f"{name} {value}\n" for name, value in settings.items())
@@ -247,9 +249,10 @@ class Spark(DuckDB):
             "session = SparkSession.builder.enableHiveSupport().getOrCreate()\n"
             f"for statement in {statements}: session.sql(statement)\n"
         )
-        command = [sys.executable, "-c", script]
+        python = shutil.which("python", path=Path(self.dbt[0]).parent)
+        assert python is not None
         environment = {**os.environ, **self.environment}
-        subprocess.run(command, cwd=self.directory, env=environment, check=True)
+        subprocess.run([python, "-c", script], cwd=self.directory, env=environment, check=True)
 
     def load(self, stream: str, rows: Collection[Row]) -> None:
         super().load(stream, rows)

@@ -1,6 +1,10 @@
+{#- A renewal a little late takes back a loss that may lie in the month before. -#}
 {{ config(
-    materialized='table' if target.type == 'spark' else 'incremental',
-    pre_hook="{{ amazon_appstore.forget_from_first_changed_month(ref('int_amazon_appstore__sales_months')) }}"
+    materialized='incremental',
+    partition_by='date_month' if target.type == 'spark' else none,
+    pre_hook="{{ amazon_appstore.forget_from_first_changed_month(
+        ref('int_amazon_appstore__sales_months'), months_earlier=1
+    ) }}"
 ) }}
 
 with periods as (

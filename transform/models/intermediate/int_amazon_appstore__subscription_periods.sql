@@ -1,6 +1,7 @@
 {#- A yearly plan sold thirteen months before a change may, renewed late, still be in force in it. -#}
 {{ config(
-    materialized='table' if target.type == 'spark' else 'incremental',
+    materialized='incremental',
+    partition_by='date_month' if target.type == 'spark' else none,
     pre_hook="{{ amazon_appstore.forget_from_first_changed_month(
         ref('int_amazon_appstore__sales_months'), months_earlier=13
     ) }}"
