@@ -190,14 +190,14 @@ def batches(directory: Path, rows: int = 200_000) -> None:
             )
 
         add_row("records", command)
-        for name, kind, compression in (
-            ("batches of jsonl", "jsonl", "none"),
-            ("batches of jsonl, gzip", "jsonl", "gzip"),
-            ("batches of parquet", "parquet", "snappy"),
+        for name, encoding in (
+            ("batches of jsonl", {"format": "jsonl", "compression": "none"}),
+            ("batches of jsonl, gzip", {"format": "jsonl", "compression": "gzip"}),
+            ("batches of parquet", {"format": "parquet"}),
         ):
-            files = directory / name
+            files = directory / name.replace(" ", "-").replace(",", "")
             config = {
-                "encoding": {"format": kind, "compression": compression},
+                "encoding": encoding,
                 "storage": {"root": files.as_uri()},
                 "batch_size": 100_000,
             }

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 # Records that are in memory at a time.
-_CHUNK = 10_000
+_CHUNK = 2_000
+
+# Rows that a Parquet file has together, about. More take more memory, in Arrow's columns.
+_ROW_GROUP = 20_000
 
 # Digits of decimals, all of them and those behind the point: what `cells.parse_number` lets pass.
 _DECIMAL = (38, 18)
@@ -196,6 +199,7 @@ class _Parquet:
             [(name, self._type(kind)) for name, kind in schema["properties"].items()]
         )
         self._writer = pq.ParquetWriter(file, self._schema, compression=compression or "snappy")
+        self._pending: list[pa.RecordBatch] = []
 
     def _type(self, definition: Mapping[str, Any]) -> pa.DataType:
         pa = self._pa
@@ -215,7 +219,9 @@ class _Parquet:
             self._column([row.get(field.name) for row in rows], field.type)
             for field in self._schema
         ]
-        self._writer.write_table(self._pa.table(columns, schema=self._schema))
+        self._pending.append(self._pa.record_batch(columns, schema=self._schema))
+        if sum(batch.num_rows for batch in self._pending) >= _ROW_GROUP:
+            self._write_row_group()
 
     def _column(self, values: list[Any], data_type: pa.DataType) -> pa.Array:
         pa = self._pa
@@ -231,7 +237,12 @@ class _Parquet:
         return pa.array(values, data_type)
 
     def close(self) -> None:
+        self._write_row_group()
         self._writer.close()
+
+    def _write_row_group(self) -> None:
+        self._writer.write_table(self._pa.Table.from_batches(self._pending, self._schema))
+        self._pending.clear()
 
 
 _ENCODERS: dict[str, tuple[type[_JSONLines | _Parquet], str]] = {
