@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -75,6 +77,42 @@ def workflows(session: nox.Session) -> None:
         files = sorted(map(str, Path().glob(pattern)))
         session.run("check-jsonschema", f"--builtin-schema={schema}", *files)
     session.run("zizmor", "--strict-collection", ".")
+
+
+@nox.session(default=False)
+def mutation(session: nox.Session) -> None:
+    """Change modules in small ways, and list the changes that no test of theirs notices.
+
+    `-- months client` names the modules; it takes minutes to an hour for each.
+    """
+    sync(session, "test")
+    session.install("cosmic-ray~=8.7")
+    settings = nox.project.load_toml("pyproject.toml")["tool"]["cosmic-ray"]
+    for module in session.posargs or settings["tests"]:
+        # A copy is changed, so that the work goes on meanwhile.
+        copy = Path(session.create_tmp(), module).resolve()
+        shutil.rmtree(copy, ignore_errors=True)
+        for part in ("tap_amazon_appstore", "sandbox", "tests"):
+            shutil.copytree(part, copy / part)
+        shutil.copy("pyproject.toml", copy)
+        command = f"python -m pytest -n0 -x -q {settings['tests'][module]}"
+        config = f"""
+            [cosmic-ray]
+            module-path = "tap_amazon_appstore/{module}.py"
+            test-command = {json.dumps(command)}
+            timeout = {settings["timeout"]}.0
+            [cosmic-ray.distributor]
+            name = "local"
+            [cosmic-ray.filters.operators-filter]
+            exclude-operators = {json.dumps(settings["excluded-operators"])}
+        """
+        with session.chdir(copy):
+            Path("mutation.toml").write_text(config, encoding="utf-8")
+            session.run("cosmic-ray", "baseline", "mutation.toml")
+            session.run("cosmic-ray", "init", "mutation.toml", "mutation.sqlite")
+            session.run("cr-filter-operators", "mutation.sqlite", "mutation.toml")
+            session.run("cosmic-ray", "exec", "mutation.toml", "mutation.sqlite")
+            session.run("cr-report", "--surviving-only", "--show-diff", "mutation.sqlite")
 
 
 def sync(session: nox.Session, *groups: str) -> None:

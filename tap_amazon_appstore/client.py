@@ -98,8 +98,6 @@ class ReportingClient:
         self._limiter = Limiter(InMemoryBucket([_RATE]), buffer_ms=_RATE_BUFFER_MS)
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_AHEAD))
 
     def may_read(self, report: str, month: date) -> bool:
         """Tell whether this account may read a report; that there is none for a month is a yes.

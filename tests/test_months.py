@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,7 +56,17 @@ def test_the_month_of_a_date_or_time_is_the_one_written(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2024", "2024-03", "2024-13-01", "2024-02-30", "2024-03-01T25:00", "2024-03-01 or so"],
+    [
+        "",
+        "2024",
+        "2024-03",
+        "2024-13-01",
+        "2024-02-30",
+        "2024-03-01T",
+        "2024-03-01T25:00",
+        "2024-03-011",
+        "2024-03-01 or so",
+    ],
 )
 def test_what_is_no_date_has_no_month(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
@@ -370,6 +380,27 @@ def test_the_lookback_is_what_the_setting_says(
     assert [text.split()[1] for text in reading.infos] == months
 
 
+def test_reading_begins_with_the_first_month_that_amazon_has(account: Account, read: Read) -> None:
+    publish(account, date(2018, 1, 1))
+
+    reading = read(start_date="2015-06-30", end_date="2018-02-28")
+
+    assert reading.rows == [2]
+    assert [text.split()[1] for text in reading.infos] == ["2018-01", "2018-02"]
+    assert reading.state["replication_key_value"] == "2018-01-01"
+
+
+def test_records_for_the_sdk_are_the_same_by_name(account: Account) -> None:
+    publish(account, JANUARY, rows=3)
+    months = {"start_date": "2024-01-01", "end_date": "2024-01-01"}
+    stream = TapAmazonAppstore(config={**account.settings, **months}).streams["sales"]
+
+    records = cast("list[dict[str, str]]", list(stream.get_records(None)))
+
+    assert [record["transaction_id"] for record in records] == ["1", "2", "3"]
+    assert list(records[0]) == list(stream.schema["properties"])
+
+
 def test_reading_ends_with_the_current_month(account: Account, read: Read) -> None:
     months = [add_months(current_month(), count) for count in (-1, 0)]
     publish(account, *months)
@@ -447,6 +478,14 @@ def test_a_report_that_was_withdrawn_is_warned_of(account: Account, read: Read) 
         f"The sales report of 2024-04: {WITHDRAWN}",
     ]
     assert second.state["replication_key_value"] == "2024-04-01"
+
+
+def test_the_first_report_is_no_gap_when_it_is_withdrawn(account: Account, read: Read) -> None:
+    publish(account, FEBRUARY, MARCH, APRIL)
+    first = read()
+    account.remove_report("sales", FEBRUARY)
+
+    assert read(first.state).warnings == [f"The sales report of 2024-02: {WITHDRAWN}"]
 
 
 def test_an_unchanged_report_ends_a_gap(account: Account, read: Read) -> None:

