@@ -9,7 +9,10 @@ from __future__ import annotations
 import abc
 import gzip
 import math
+import re
+from contextlib import contextmanager
 from decimal import Context, Decimal
+from importlib.util import find_spec
 from itertools import count, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ from uuid import uuid4
 import msgspec
 from singer_sdk import Stream
 from singer_sdk.contrib.msgspec import encoder
-from singer_sdk.exceptions import ConfigurationError
+from singer_sdk.exceptions import FatalSyncError
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.mapper import RemoveRecordTransform
 from upath import UPath
@@ -44,6 +47,22 @@ _ROW_GROUP = 20_000
 # Digits of decimals, all of them and those behind the point: what `cells.parse_number` lets pass.
 _DECIMAL = (38, 18)
 _EXACT = Context(prec=_DECIMAL[0])
+
+
+def unworkable_settings(batch_config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what cannot work of a `batch_config` that its schema allows, a sentence each."""
+    if batch_config.get("batch_size", 1) < 1:
+        yield "batch_config has a batch_size below 1"
+    encoding, storage = batch_config.get("encoding"), batch_config.get("storage")
+    if not (encoding and storage and storage.get("root")):
+        yield "batch_config needs an encoding, and a storage with a root"
+        return
+    for extra, module, is_needed in (
+        ("parquet", "pyarrow", encoding.get("format") == "parquet"),
+        ("s3", "s3fs", storage["root"].startswith("s3:")),
+    ):
+        if is_needed and find_spec(module) is None:
+            yield f"batch_config needs what this installs: pip install 'tap-amazon-appstore[{extra}]'"
 
 
 class BatchesStream(Stream, abc.ABC):
@@ -133,32 +152,32 @@ class _BatchFile:
         encode, suffix = _ENCODERS[config.encoding.format]
         compression = None if config.encoding.compression == "none" else config.encoding.compression
         name += suffix + (".gz" if compression == "gzip" and encode is _JSONLines else "")
-        try:
-            self._path = UPath(config.storage.root, **config.storage.params) / name
-        except ImportError as error:
-            message = f"batch_config cannot write to {config.storage.root} ({error})"
-            raise ConfigurationError(message) from None
-        # An object in a bucket is there when its upload ends; a file on disk is at once.
-        self._is_local = getattr(self._path.fs, "local_file", False)
-        if self._is_local:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._part = (
-            self._path.with_name(f".{self._path.name}.part") if self._is_local else self._path
-        )
-        self._file = self._part.open("wb")
-        self._encoder: _JSONLines | _Parquet = encode(self._file, schema, compression)
+        self._root = config.storage.root
+        with self._explaining():
+            self._path = UPath(self._root, **config.storage.params) / name
+            # An object in a bucket is there when its upload ends; a file on disk is at once.
+            self._is_local = getattr(self._path.fs, "local_file", False)
+            if self._is_local:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._part = (
+                self._path.with_name(f".{self._path.name}.part") if self._is_local else self._path
+            )
+            self._file = self._part.open("wb")
+            self._encoder: _JSONLines | _Parquet = encode(self._file, schema, compression)
 
     def write(self, rows: Rows) -> None:
         """Add records."""
-        self._encoder.write(rows)
+        with self._explaining():
+            self._encoder.write(rows)
 
     def complete(self) -> str:
         """Give the file its name; returns its URL."""
-        self._encoder.close()
-        self._file.close()
-        if self._is_local:
-            Path(self._part.path).replace(self._path.path)
-        return str(self._path.as_uri())
+        with self._explaining():
+            self._encoder.close()
+            self._file.close()
+            if self._is_local:
+                Path(self._part.path).replace(self._path.path)
+            return str(self._path.as_uri())
 
     def discard(self) -> None:
         """Remove what has been written."""
@@ -167,6 +186,23 @@ class _BatchFile:
             self._part.unlink()
         else:
             self._file.discard()
+
+    @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """Turn whatever a file system raises into a sentence: its own words can hold anything."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+            # What stands before the host can be a secret.
+            root = re.sub("//[^/]*@", "//", self._root)
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            message = (
+                f"Batch files cannot be written to {root} ({reason}); check batch_config, what it "
+                "may write to, and the room there"
+            )
+        else:
+            return
+        raise FatalSyncError(message)
 
 
 class _JSONLines:
@@ -188,12 +224,9 @@ class _Parquet:
     """Columns of the types that the schema has, the same in all files of a stream."""
 
     def __init__(self, file: IO[bytes], schema: Mapping[str, Any], compression: str | None) -> None:
-        try:
-            import pyarrow as pa  # noqa: PLC0415
-            import pyarrow.parquet as pq  # noqa: PLC0415
-        except ImportError:
-            message = "batch_config with parquet needs: pip install 'tap-amazon-appstore[parquet]'"
-            raise ConfigurationError(message) from None
+        import pyarrow as pa  # noqa: PLC0415 - of an extra
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         self._pa = pa
         self._schema = pa.schema(
             [(name, self._type(kind)) for name, kind in schema["properties"].items()]

@@ -213,3 +213,51 @@ def test_batches_go_to_s3(tap: Tap, sandbox: Sandbox, bucket: S3FileSystem, enco
         assert [row["line_id"] for row in held] == [record["line_id"] for record in records]
     keys = list(sandbox.s3_credentials.values())
     assert not any(key in run.stdout + run.stderr for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"batch_size": 0}, "batch_size below 1"),
+        ({"storage": None}, "a storage with a root"),
+        ({"encoding": {"format": "csv"}}, "batch_config is not what the setting takes"),
+    ],
+    ids=["size", "storage", "encoding"],
+)
+def test_a_batch_config_that_cannot_work_is_refused_at_start(
+    tap: Tap, tmp_path: Path, config: dict[str, Any], words: str
+) -> None:
+    settings = {**batch_config(tmp_path.as_uri()), **config}
+    run = tap.run(
+        batch_config={name: value for name, value in settings.items() if value is not None}
+    )
+
+    assert run.code == 1
+    (error,) = run.log("ERROR")
+    assert words in error
+    assert tap.account.requests == []
+
+
+def test_files_that_cannot_be_written_are_no_mistake_of_the_tap(
+    sandbox: Sandbox, tap: Tap, tmp_path: Path
+) -> None:
+    occupied = tmp_path / "file"
+    occupied.touch()
+    params = {
+        "key": "nobody",
+        "secret": "a-secret-key",
+        "client_kwargs": {"endpoint_url": sandbox.s3_endpoint_url},
+    }
+    for config in (
+        batch_config((occupied / "folder").as_uri()),
+        batch_config("gs://bucket"),
+        batch_config(f"s3://{sandbox.batch_bucket}", params=params),
+    ):
+        run = tap.run(batch_config=config)
+
+        assert run.code == 1
+        (error,) = run.log("ERROR")
+        assert error.startswith(f"Batch files cannot be written to {config['storage']['root']} (")
+        assert "check batch_config" in error
+        assert "a-secret-key" not in run.stderr
+        assert "Traceback" not in run.stderr
