@@ -19,8 +19,12 @@ import requests
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
-from tap_amazon_appstore.archives import BrokenDownloadError, check_zip
-from tap_amazon_appstore.retries import is_transient, retry, send
+from tap_amazon_appstore.archives import (
+    BrokenDownloadError,
+    UnreadableReportError,
+    check_zip,
+)
+from tap_amazon_appstore.retries import is_transient, retry, send, subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -99,6 +103,14 @@ class ReportingClient:
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
 
+    def sign_in(self) -> None:
+        """Fetch a token, which all reports share.
+
+        Raises:
+            FatalSyncError: Login with Amazon refused, with what to check.
+        """
+        self._authenticator.update_access_token()
+
     def may_read(self, report: str, month: date) -> bool:
         """Tell whether this account may read a report; that there is none for a month is a yes.
 
@@ -109,7 +121,9 @@ class ReportingClient:
             answer = self._ask(report, month)
             if answer.is_refusal:
                 return False
-            return answer.says_no_report or bool(answer.presigned_url())
+            if not answer.says_no_report:
+                answer.presigned_url()
+            return True
 
     def fetch(
         self, report: str, month: date, known: FileIdentity | None = None
@@ -159,6 +173,8 @@ class ReportingClient:
         finally:
             # Whatever ends the reading early must not wait for downloads nobody reads.
             pool.shutdown(wait=False, cancel_futures=True)
+            for _, fetch in fetches:
+                fetch.add_done_callback(_close)
 
     @retry
     def _ask(self, report: str, month: date) -> _Answer:
@@ -202,8 +218,9 @@ class ReportingClient:
                 return Outcome.UNCHANGED
             if response.status_code == requests.codes.ok:
                 identity = _identity(response)
-                # A proxy may drop the conditions, but the headers still tell.
-                return Outcome.UNCHANGED if identity == known else _spool(response, identity)
+                # A proxy may drop the conditions, but the headers still tell, if they are there.
+                is_known = identity == known and any(identity)
+                return Outcome.UNCHANGED if is_known else _spool(response, identity)
             if is_transient(response):
                 message = f"the bucket answered {response.status_code}"
             else:
@@ -280,14 +297,30 @@ class _Answer:
 
 @contextmanager
 def naming(report: str, month: date) -> Iterator[None]:
-    """Make an error say which report and month it is about."""
+    """Make errors and warnings say which report and month they are about."""
+    token = subject.set(f"The {report} report of {month:%Y-%m}")
     try:
         yield
     except FatalSyncError as error:
         message = f"The {report} report of {month:%Y-%m} could not be read: {error}"
+        if isinstance(error, UnreadableReportError):
+            message += (
+                "; download it in the Developer Console and compare, and open an issue with this "
+                "sentence"
+            )
     else:
         return
+    finally:
+        subject.reset(token)
     raise FatalSyncError(message)
+
+
+def _close(fetch: Future[Download | Outcome]) -> None:
+    """Remove the file of a fetch that nobody reads."""
+    if not (fetch.cancelled() or fetch.exception()):
+        result = fetch.result()
+        if isinstance(result, Download):
+            result.file.close()
 
 
 def _conditions(known: FileIdentity | None) -> dict[str, str]:

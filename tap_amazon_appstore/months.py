@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 FIRST_MONTH = date(2018, 1, 1)
 """The first month that Amazon has reports of, by its Reporting API page."""
@@ -20,8 +23,10 @@ def parse_month(text: str) -> date:
         ValueError: the text is neither.
     """
     day, time = text[:10], text[10:]
+    # Python reads more forms of ISO 8601 from 3.11 on; a setting means the same to all versions.
+    if not _DATE.fullmatch(day):
+        raise ValueError(text)
     if time:
-        # A trailing `Z` is ISO 8601, but not to Python before 3.11.
         datetime.fromisoformat(text.replace("Z", "+00:00"))
     return date.fromisoformat(day).replace(day=1)
 

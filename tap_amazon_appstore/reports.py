@@ -167,7 +167,7 @@ class _Occurrences:
         return used + self._repeats
 
     def count(self, digest: bytes) -> int:
-        """Return the how-manieth time this is that `digest` is counted, from 1."""
+        """Count `digest`, and return how often it has been counted by now."""
         value = hash(digest) or 1
         table, mask = self._table, self._mask
         slot = value & mask
@@ -218,10 +218,10 @@ class Findings:
     def warnings(self) -> Iterator[str]:
         """Yield what is worth a warning, a clause each."""
         for name in self.unknown_columns:
-            yield f"the column {name!r} is unknown; its cells are kept in _rescued_data"
+            yield f"the column {name[:80]!r} is unknown; its cells are kept in _rescued_data"
         for name, count in self.unfit_cells.items():
             yield (
-                f"{count} cells of {name!r} are not of the column's type; "
+                f"{count} cells of {name[:80]!r} are not of the column's type; "
                 "they are null there and kept in _rescued_data"
             )
         if self.unread_times:
@@ -322,33 +322,34 @@ class _Rows:
 
         As `dataclasses` writes methods for fields: no loop over columns and no look-up of positions
         is left for each row, which takes a fifth off the time of a whole run. Only names of the
-        schema's columns go into it, nothing from the file.
+        schema's columns go into it, nothing from the file. All that is not a column begins with an
+        underscore, as no column of a report does.
         """
         layout, found = self._reader.layout, self._found
-        cells = [f"unknown_{position}" for position in range(len(self._labels))]
+        cells = [f"_unknown_{position}" for position in range(len(self._labels))]
         for name, position in found.items():
             cells[position] = name
         names: dict[str, Any] = {
             **dict.fromkeys(layout.columns, ""),
             **dict.fromkeys(layout.parsers),
             **self._reader.added,
-            "square": self._square,
-            "rescue_unknown": self._rescue_unknown,
-            "rescued": self._rescued,
-            "take_rescued": self._take_rescued,
-            "digest_of": xxh3_128_digest,
-            "encode": encode_json,
-            "parse_time": parse_time,
-            "unread": self._findings.keep_unread_time,
-            "count": self._reader.occurrences.count,
-            "Record": self._reader.record_class,
+            "_square": self._square,
+            "_rescue_unknown": self._rescue_unknown,
+            "_rescued": self._rescued,
+            "_take_rescued": self._take_rescued,
+            "_digest_of": xxh3_128_digest,
+            "_encode": encode_json,
+            "_parse_time": parse_time,
+            "_unread": self._findings.keep_unread_time,
+            "_count": self._reader.occurrences.count,
+            "_Record": self._reader.record_class,
         }
         unpack = f"{', '.join(cells)}, ="
         lines = [
-            f"try: {unpack} cells",
-            f"except ValueError: {unpack} square(cells)",
+            f"try: {unpack} _cells",
+            f"except ValueError: {unpack} _square(_cells)",
             *(
-                f"if {cell}: rescue_unknown({position}, {cell})"
+                f"if {cell}: _rescue_unknown({position}, {cell})"
                 for position, cell in enumerate(cells)
                 if cell not in found
             ),
@@ -356,26 +357,26 @@ class _Rows:
         values = {name: f"{name} or None" for name in layout.columns}
         for name, parse in layout.parsers.items():
             if name in found:
-                names[f"parsed_{name}"] = _ParsedCells(parse, self._rescuer(name))
-                lines.append(f"{name} = parsed_{name}[{name}]")
+                names[f"_parsed_{name}"] = _ParsedCells(parse, self._rescuer(name))
+                lines.append(f"{name} = _parsed_{name}[{name}]")
                 values[name] = name
         identity = list(layout.identity)
         if "transaction_at" in layout.schema["properties"]:
             lines += [
-                "transaction_at, transaction_date = parse_time(transaction_time, marketplace)",
+                "transaction_at, transaction_date = _parse_time(transaction_time, marketplace)",
                 # Which line item a row is depends on its minute in UTC: a restated month may be
                 # written in the other format, and the documented one has no seconds.
-                "minute = transaction_at[:16] if transaction_at else unread(transaction_time)",
+                "_minute = transaction_at[:16] if transaction_at else _unread(transaction_time)",
             ]
-            identity.insert(0, "minute")
+            identity.insert(0, "_minute")
         lines += [
-            f"digest = digest_of(encode(({', '.join(identity)})))",
-            "line_id = f'{digest.hex()}-{count(digest)}'",
-            "_rescued_data = take_rescued() if rescued else None",
-            f"return Record({', '.join(values.get(name, name) for name in self._reader.columns)})",
+            f"_digest = _digest_of(_encode(({', '.join(identity)})))",
+            "line_id = f'{_digest.hex()}-{_count(_digest)}'",
+            "_rescued_data = _take_rescued() if _rescued else None",
+            f"return _Record({', '.join(values.get(name, name) for name in self._reader.columns)})",
         ]
         # A column that the header lacks is a global of the function, and says what an empty cell does.
-        exec("\n    ".join(["def make_record(cells):", *lines]), names)  # noqa: S102
+        exec("\n    ".join(["def make_record(_cells):", *lines]), names)  # noqa: S102
         return names["make_record"]  # type: ignore[no-any-return]
 
     def _rescuer(self, name: str) -> Callable[[str], None]:

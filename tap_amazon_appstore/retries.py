@@ -6,6 +6,7 @@ import functools
 import itertools
 import logging
 import random
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -46,6 +47,9 @@ _NO_ANSWER = (
 )
 
 _log = logging.getLogger(__name__)
+
+subject = ContextVar("subject", default="Login with Amazon")
+"""What a thread reads at the time, for its warnings."""
 
 
 def send(
@@ -119,7 +123,7 @@ def retry(function: Callable[_P, _T]) -> Callable[_P, _T]:
             return retrying(*args, **kwargs)
         except RetriableSyncError as error:
             message = (
-                f"{error}, {MAX_TRIES} times in a row; "
+                f"{error}, the last of {MAX_TRIES} tries; "
                 "run the tap again later, it goes on where it stopped"
             )
         raise FatalSyncError(message)
@@ -151,7 +155,8 @@ def _retry_after(error: RetriableSyncError) -> float:
 
 def _log_wait(details: Details) -> None:
     _log.warning(
-        "Try %d of %d: %s; trying again in %.1f s",
+        "%s: try %d of %d: %s; trying again in %.1f s",
+        subject.get(),
         details["tries"],
         MAX_TRIES,
         details["exception"],

@@ -68,9 +68,22 @@ class ReportState:
     def _read_files(self) -> dict[date, FileIdentity]:
         try:
             return {
-                parse_month(month): FileIdentity(file["etag"], file["last_modified"])
+                parse_month(month): FileIdentity(
+                    _header(file["etag"]), _header(file["last_modified"])
+                )
                 for month, file in self._state.get("files", {}).items()
             }
         except (AttributeError, KeyError, TypeError, ValueError):
             # Without it the months are read once more than need be, and nothing is lost.
             return {}
+
+
+def _header(value: object) -> str | None:
+    """Return what can go into a header of a request.
+
+    Raises:
+        TypeError: the value cannot.
+    """
+    if value is None or (isinstance(value, str) and value.isprintable()):
+        return value
+    raise TypeError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from functools import cached_property
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk import typing as th
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError
+from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalSyncError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_amazon_appstore.auth import HOW_TO_ATTACH, LoginWithAmazon
+from tap_amazon_appstore import batches
+from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import ReportingClient, is_secure
 from tap_amazon_appstore.messages import MessageWriter
 from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
@@ -147,7 +149,7 @@ class TapAmazonAppstore(Tap):
 
     @property
     def last_month(self) -> date:
-        """The last month that is read: `end_date`'s, but none that no marketplace has entered."""
+        """The last month that is read: `end_date`'s, and at most the current one."""
         end = self.config.get("end_date")
         return min(parse_month(end), current_month()) if end else current_month()
 
@@ -160,35 +162,58 @@ class TapAmazonAppstore(Tap):
             Whether all streams that are selected by default may be read.
 
         Raises:
-            FatalSyncError: signing in failed, or the API could not be asked.
+            FatalSyncError: signing in failed.
         """
         linked = True
+        self.client.sign_in()
         for stream in self.discover_streams():
-            if self.client.may_read(stream.report, current_month()):
+            try:
+                may_read = self.client.may_read(stream.report, current_month())
+            except FatalSyncError as error:
+                self.logger.error("%s: %s", stream.name, error)  # noqa: TRY400 - no traceback
+                linked = False
+                continue
+            if may_read:
                 self.logger.info("%s: this account may read it", stream.name)
             elif stream.selected_by_default:
                 self.logger.error(
-                    "%s: this account may NOT read it; %s", stream.name, HOW_TO_ATTACH
+                    "%s: this account may NOT read it; check that its security profile is "
+                    "attached to the Reporting API and not to another one, and that the account's "
+                    "role includes this report",
+                    stream.name,
                 )
                 linked = False
             else:
                 self.logger.warning("%s (optional): this account may not read it", stream.name)
         return linked
 
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take the state of the run before.
+
+        Raises:
+            ConfigurationError: it has not the form of a state.
+        """
+        bookmarks = state.get("bookmarks", {})
+        if not (
+            isinstance(bookmarks, dict) and all(isinstance(b, dict) for b in bookmarks.values())
+        ):
+            message = "The state's bookmarks are no JSON objects; correct or remove the state"
+            raise ConfigurationError(message)
+        super().load_state(state)
+
     @classmethod
     def invoke(cls, **options: Any) -> None:  # noqa: ANN401
         """Run the tap.
 
         Raises:
-            ConfigurationError: the state or the catalog is no JSON.
+            ConfigurationError: the state or the catalog is no JSON object.
         """
-        try:
-            super().invoke(**options)
-        except ValueError:
-            message = "The state or the catalog is no JSON; see --state and --catalog"
-        else:
-            return
-        raise ConfigurationError(message)
+        for name in ("state", "catalog"):
+            if (file := options.get(name)) is not None:
+                text = file.read()
+                _check_json_object(f"--{name}", text)
+                options[name] = io.StringIO(text)
+        super().invoke(**options)
 
     @classmethod
     def cb_config(
@@ -229,14 +254,25 @@ class TapAmazonAppstore(Tap):
                 yield f"{name} is no https:// URL (http:// is for the loopback address alone)"
         if re.fullmatch(r"[!-~][ -~]*", self.user_agent) is None:
             yield "user_agent is no single line of ASCII text"
+        yield from self._unworkable_dates()
+        if batch_config := self.config.get("batch_config"):
+            yield from batches.unworkable_settings(batch_config)
+
+    def _unworkable_dates(self) -> Iterator[str]:
         months = {}
         for name in ("start_date", "end_date"):
             if (value := self.config.get(name)) is not None:
                 try:
-                    months[name] = max(parse_month(value), FIRST_MONTH)
+                    months[name] = parse_month(value)
                 except ValueError:
                     yield f"{name} is {value!r}, which is no date such as 2024-03-01"
-        if "end_date" in months and months["end_date"] < months.get("start_date", FIRST_MONTH):
+        start = max(months.get("start_date", FIRST_MONTH), FIRST_MONTH)
+        if start > current_month():
+            yield "start_date is in a month that has not begun"
+        end = months.get("end_date", start)
+        if end < FIRST_MONTH:
+            yield "end_date is before 2018-01, the first month that Amazon has reports of"
+        elif end < start:
             yield "end_date is before start_date"
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -249,16 +285,26 @@ class TapAmazonAppstore(Tap):
 
 def _check_json_file(path: str) -> None:
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        problem = error.strerror or type(error).__name__
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        problem = getattr(error, "strerror", None) or "it is no UTF-8"
+    else:
+        _check_json_object(path, text)
+        return
+    message = f"{path} cannot be read: {problem}"
+    raise ConfigurationError(message)
+
+
+def _check_json_object(name: str, text: str) -> None:
+    try:
+        content = json.loads(text)
     except ValueError:
         problem = "it is no JSON"
     else:
         if isinstance(content, dict):
             return
         problem = "it is no JSON object"
-    message = f"The configuration file {path} cannot be read: {problem}"
+    message = f"{name} cannot be read: {problem}"
     raise ConfigurationError(message)
 
 

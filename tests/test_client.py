@@ -328,6 +328,22 @@ def test_without_a_condition_the_headers_tell(account: Account, client: Client) 
     assert isinstance(client.fetch("sales", MONTH, FileIdentity(None, None)), Download)
 
 
+def test_a_file_that_nothing_identifies_is_always_downloaded(
+    account: Account, client: Client
+) -> None:
+    def without_identity(_: Call, answer: Answer) -> Response:
+        response = answer()
+        del response.headers["ETag"], response.headers["Last-Modified"]
+        return response
+
+    publish(account, MONTH)
+    misbehave(account, "bucket", without_identity)
+    download = client.fetch("sales", MONTH)
+    assert isinstance(download, Download)
+
+    assert isinstance(client.fetch("sales", MONTH, download.identity), Download)
+
+
 # ---------------------------------------------------------------------------------- refused tokens
 
 
@@ -427,7 +443,9 @@ def test_what_does_not_pass_fails_after_five_tries(
     said = refusal(client)
 
     assert words in said
-    assert said.endswith(", 5 times in a row; run the tap again later, it goes on where it stopped")
+    assert said.endswith(
+        ", the last of 5 tries; run the tap again later, it goes on where it stopped"
+    )
     assert asked(account, service) == 5
     assert asked(account) == 5
 

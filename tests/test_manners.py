@@ -480,12 +480,27 @@ class TestSettings:
                 ["end_date is before start_date"],
             ),
             (
+                {"start_date": "2015-01-01", "end_date": "2017-12-31"},
+                ["end_date is before 2018-01, the first month that Amazon has reports of"],
+            ),
+            (
+                {"start_date": "2999-01-01", "end_date": None},
+                ["start_date is in a month that has not begun"],
+            ),
+            (
                 {"lookback_months": -1},
                 ["-1 is less than the minimum of 0 in config['lookback_months']"],
             ),
             ({"user_agent": "two\nlines"}, ["user_agent is no single line of ASCII text"]),
         ],
-        ids=["one by one", "end before start", "negative lookback", "user agent"],
+        ids=[
+            "one by one",
+            "end before start",
+            "end before Amazon",
+            "start to come",
+            "negative lookback",
+            "user agent",
+        ],
     )
     def test_that_cannot_work(
         self, tap: Tap, settings: dict[str, object], sentences: list[str]
@@ -574,7 +589,7 @@ class TestLink:
         assert run.code == 1
         assert len(run.log("ERROR")) == 1
         assert run.log("ERROR")[0].startswith("subscriptions: this account may NOT read it; ")
-        assert "Attach" in run.log("ERROR")[0]
+        assert "attached to the Reporting API" in run.log("ERROR")[0]
         assert "sales: this account may read it" in run.log("INFO")
         assert "earnings (optional): this account may not read it" in run.log("WARNING")
 

@@ -242,7 +242,7 @@ class TestNoReport:
         publish(tap.account, MONTH)
         misbehave(tap.account, "api", Response("Report not found", 404))
 
-        fail_at_march(tap, "answered 404", "5 times in a row", "run the tap again later")
+        fail_at_march(tap, "answered 404", "the last of 5 tries", "run the tap again later")
 
     def test_a_gap_between_reports_warns_once(self, tap: Tap) -> None:
         publish(tap.account, JANUARY, MONTH)
@@ -333,7 +333,7 @@ class TestLoginWithAmazon:
 
         said = sentence(tap.run())
 
-        assert "Login with Amazon answered 503, 5 times in a row" in said
+        assert "Login with Amazon answered 503, the last of 5 tries" in said
         assert "run the tap again later" in said
         assert len(requests_for(tap.account, "lwa")) == 5
 
@@ -485,7 +485,7 @@ class TestWaiting:
         publish(tap.account, MONTH)
         tap.account.fail(fault, None, "sales", MONTH)
 
-        failed = fail_at_march(tap, "5 times in a row", *words)
+        failed = fail_at_march(tap, "the last of 5 tries", *words)
 
         assert months_read(failed) == {"2024-02-01": 3}  # and nothing of March
         asked = requests_for(tap.account, "api", MONTH)

@@ -218,7 +218,17 @@ def test_a_bookmark_that_is_no_date_is_refused(tap: Tap) -> None:
     assert "yesterday" in error
 
 
-@pytest.mark.parametrize("files", [None, [], {"x": {}}, {"2024-03-01": None}])
+@pytest.mark.parametrize(
+    "files",
+    [
+        None,
+        [],
+        {"x": {}},
+        {"2024-03-01": None},
+        {"2024-03-01": {"etag": 7, "last_modified": None}},
+        {"2024-03-01": {"etag": "two\nlines", "last_modified": None}},
+    ],
+)
 def test_files_that_say_nothing_are_read_again(tap: Tap, files: object) -> None:
     publish(tap.account, MONTH)
 
@@ -227,15 +237,37 @@ def test_files_that_say_nothing_are_read_again(tap: Tap, files: object) -> None:
     assert months_read(run) == ["2024-03-01"]
 
 
-def test_a_state_that_is_no_json_is_refused(tap: Tap, tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--state", "--catalog"])
+@pytest.mark.parametrize("content", ["{oops", "[]"])
+def test_a_state_or_catalog_that_cannot_be_read_is_refused(
+    tap: Tap, tmp_path: Path, option: str, content: str
+) -> None:
     path = tmp_path / "broken.json"
-    path.write_text("{oops", encoding="utf-8")
+    path.write_text(content, encoding="utf-8")
 
-    run = tap.run("--state", str(path))
+    run = tap.run(option, str(path))
 
     assert run.code == 1
     (error,) = run.log("ERROR")
-    assert "--state" in error
+    assert error.startswith(f"{option} cannot be read: it is no JSON")
+
+
+@pytest.mark.parametrize("bookmarks", [[], {"sales": 7}])
+def test_a_state_of_another_form_is_refused(tap: Tap, bookmarks: object) -> None:
+    run = tap.run(state={"bookmarks": bookmarks})
+
+    assert run.code == 1
+    (error,) = run.log("ERROR")
+    assert "correct or remove the state" in error
+
+
+def test_a_stream_map_that_fails_is_not_blamed_on_the_state(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+
+    run = tap.run(stream_maps={"sales": {"number": "int(title)"}})
+
+    assert run.code == 1
+    assert "--state" not in run.stderr
 
 
 def test_start_date_after_the_bookmark_is_respected(tap: Tap) -> None:
