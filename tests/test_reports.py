@@ -1251,6 +1251,28 @@ def test_members_that_overlap_are_a_broken_download() -> None:
         check_zip(io.BytesIO(archive[:start] + 2 * entry + tail))
 
 
+def _with_directory(archive: bytes, times: int, size: int | None = None) -> bytes:
+    """Repeat a ZIP's directory, and say how long it is."""
+    start, end = archive.index(b"PK\x01\x02"), archive.index(b"PK\x05\x06")
+    directory = archive[start:end] * times
+    tail = bytearray(archive[end:])
+    tail[12:16] = (len(directory) if size is None else size).to_bytes(4, "little")
+    return archive[:start] + directory + tail
+
+
+def test_more_members_than_any_report_has_are_unreadable() -> None:
+    archive = make_zip({"sales.csv": make_csv(sales(1))})
+
+    with pytest.raises(UnreadableReportError, match="more members than any report"):
+        check_zip(io.BytesIO(_with_directory(archive, 30_000)))
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24, 2**32 - 2])
+def test_a_directory_longer_than_the_file_is_a_broken_download(size: int) -> None:
+    with pytest.raises(BrokenDownloadError, match="not a whole ZIP"):
+        check_zip(io.BytesIO(_with_directory(ARCHIVES["stored"], 1, size)))
+
+
 def test_a_member_beyond_all_bounds_is_a_broken_download() -> None:
     buffer = io.BytesIO()
     info = zipfile.ZipInfo("sales.csv")
