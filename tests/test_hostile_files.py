@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -161,11 +162,17 @@ def test_an_encrypted_member_is_refused(tap: Tap) -> None:
     assert f"'{NAME}' is encrypted" in refusal(run)
 
 
-@pytest.mark.parametrize("name", ["sales.zip", "sales.csv"])
-def test_a_zip_within_the_zip_is_no_report(tap: Tap, name: str) -> None:
-    run = read(tap, {name: make_zip({NAME: ROWS})})
+def test_a_zip_within_the_zip_is_no_report(tap: Tap) -> None:
+    run = read(tap, {"sales.zip": make_zip({NAME: ROWS})})
 
-    assert ("no CSV file (found: 'sales.zip')" if name == "sales.zip" else "header") in refusal(run)
+    assert "no CSV file (found: 'sales.zip')" in refusal(run)
+
+
+def test_a_zip_that_calls_itself_a_csv_is_no_report(tap: Tap) -> None:
+    run = read(tap, {NAME: make_zip({NAME: ROWS})})
+
+    # It has no header or, before Python 3.11, a NUL.
+    assert re.search("its header has|is no valid CSV", refusal(run))
 
 
 @pytest.mark.parametrize(
