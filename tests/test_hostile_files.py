@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import make_csv, make_zip
+from tap_amazon_appstore.archives import BrokenDownloadError, UnreadableReportError, check_zip
 from tests.conftest import Run
 from tests.data import MONTH, SALE, sales
 
@@ -125,6 +127,14 @@ def test_a_bomb_is_refused_before_its_first_row(tap: Tap, content: bytes) -> Non
 
     assert "unpacks to more than 100 times its size" in refusal(run)
     assert run.records() == []
+
+
+def test_a_gigabyte_is_no_bomb_yet() -> None:
+    """It is read to its end, where the checksum, which is none here, is missed."""
+    with pytest.raises(BrokenDownloadError, match="CRC"):
+        check_zip(io.BytesIO(bomb(bytes(2**26), 16)))
+    with pytest.raises(UnreadableReportError, match="100 times its size"):
+        check_zip(io.BytesIO(bomb(bytes(2**26), 17)))
 
 
 def test_a_report_that_packs_well_is_no_bomb(tap: Tap) -> None:

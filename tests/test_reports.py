@@ -1307,6 +1307,20 @@ def test_a_zip_without_csv_is_unreadable_and_what_it_holds_is_told(
         read_zip(make_zip(members))
 
 
+def test_a_report_may_have_hundreds_of_parts() -> None:
+    part = make_csv(sales(1))
+
+    assert len(read_zip(make_zip({f"{number}.csv": part for number in range(300)})).records) == 300
+
+
+def test_a_zip_may_leave_the_number_of_its_members_to_its_longer_form() -> None:
+    archive = ARCHIVES["deflated"]
+    at = archive.index(b"PK\x05\x06")
+    longer = archive[: at + 8] + b"\xff\xff\xff\xff" + archive[at + 12 :]
+
+    assert len(read_zip(longer).records) == 6
+
+
 def test_other_files_folders_and_hidden_twins_are_passed_over() -> None:
     members: dict[str, bytes | str] = {
         "2024/": "",
@@ -1359,11 +1373,20 @@ def test_a_line_or_cell_without_end_does_not_fill_the_memory(start: str, block: 
 
     tracemalloc.start()
     try:
-        with pytest.raises(UnreadableReportError):
+        with pytest.raises(UnreadableReportError, match=r" [24] MiB|no valid CSV at line"):
             deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
         assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_line_may_be_far_longer_than_what_is_read_at_a_time() -> None:
+    long = sale(Title="x" * 1_000_000, Item_Name="y" * 1_000_000)
+
+    records = read_rows([*sales(1000), long, *sales(1000)]).records
+
+    assert len(records) == 2001
+    assert records[1000]["title"] == long["Title"]
 
 
 def test_long_cells_that_have_been_read_do_not_fill_the_memory() -> None:
