@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from sandbox import Account
 
+# As pytest ignores it: the SDK warns of it in the log of every run.
+os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
+
 TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
 
 

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import random
+import threading
 import time
 from contextlib import closing
 from datetime import date, datetime, timezone
@@ -166,6 +167,7 @@ def test_secrets_go_through_tls_or_stay_on_the_machine(url: str) -> None:
         "http://127.0.0.2",
         "http://localhost.example.com",
         "ftp://localhost",
+        "wss://developer.amazon.com",
         "https://",
         "https:///path",
         "https://[",
@@ -380,6 +382,9 @@ def test_whether_the_account_may_read_is_asked_without_reading(
     assert client.may_read("sales", NEXT_MONTH)
     assert asked(account, "bucket") == 0
 
+    misbehave(account, "api", says("", 503), 1)
+    assert client.may_read("sales", MONTH)
+
     misbehave(account, "api", says("what?", 400))
     with pytest.raises(FatalSyncError, match=r"sales report of 2024-03 could .*\(400\)"):
         client.may_read("sales", MONTH)
@@ -403,10 +408,11 @@ def cut_short(_: Call, answer: Answer) -> Response:
 
 
 PASSING: list[tuple[Service, Behaviour, str]] = [
-    ("api", says("", 404), "the Reporting API answered 404"),
     ("api", says("", 408), "the Reporting API answered 408"),
     ("api", says("", 429), "the Reporting API answered 429"),
+    ("api", says("Report not found", 404), "the Reporting API answered 404"),
     ("api", says(NOT_AVAILABLE, 500), "the Reporting API answered 500"),
+    ("api", says(NOT_AVAILABLE, 503), "the Reporting API answered 503"),
     ("bucket", says("", 404), "the bucket answered 404"),
     ("bucket", says("", 503), "the bucket answered 503"),
     ("bucket", says("", 403), "the bucket refused the presigned URL (403)"),
@@ -534,6 +540,25 @@ def test_a_few_months_are_downloaded_ahead_and_no_more(account: Account, client:
     results.close()  # type: ignore[attr-defined]
     time.sleep(0.8)
     assert asked(account, "bucket") == 6
+
+
+def test_whoever_stops_reading_waits_for_no_download(account: Account, client: Client) -> None:
+    ended = threading.Event()
+
+    def hang(_: Call, answer: Answer) -> Response:
+        ended.wait(10)
+        return answer()
+
+    publish(account, FEBRUARY, MONTH)
+    misbehave(account, "bucket", hang, None, MONTH)
+    results = client.fetch_all("sales", [FEBRUARY, MONTH], {})
+    next(results)
+    started = time.monotonic()
+
+    results.close()  # type: ignore[attr-defined]
+
+    assert time.monotonic() - started < 5
+    ended.set()
 
 
 def test_at_most_three_requests_in_a_second_and_close_to_it(

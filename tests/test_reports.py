@@ -725,7 +725,10 @@ def test_the_known_ways_to_write_a_time_are_read(cell: str, at: str, day: str) -
         *[("PST", -8), ("PDT", -7), ("UTC", 0), ("GMT", 0), ("Z", 0), ("BST", 1), ("CET", 1)],
         *[("CEST", 2), ("IST", 5.5), ("JST", 9), ("AEST", 10), ("AEDT", 11), ("BRT", -3)],
         *[("BRST", -2), ("EST", -5), ("EDT", -4), ("+0530", 5.5), ("-08:00", -8), ("+9", 9)],
-        *[("GMT+2", 2), ("UTC-03:30", -3.5), ("-00:00", 0)],
+        *[("GMT+2", 2), ("UTC-03:30", -3.5), ("-00:00", 0), ("+23:59", 23 + 59 / 60)],
+        *[("WET", 0), ("WEST", 1), ("MET", 1), ("MEST", 2), ("EET", 2), ("EEST", 3), ("cst", -6)],
+        *[("CDT", -5), ("MST", -7), ("MDT", -6), ("AKST", -9), ("AKDT", -8), ("HST", -10)],
+        *[("KST", 9), ("AWST", 8), ("ACST", 9.5), ("ACDT", 10.5), ("NZST", 12), ("NZDT", 13)],
     ],
 )
 def test_a_zone_means_its_own_offset_in_any_season_and_marketplace(zone: str, hours: float) -> None:
@@ -825,6 +828,7 @@ NO_DATES = [
     *["03/21/024", "03/21/1", "٠٣/٢١/٢٤", "2024-03-01 24:00", "2024-03-01 12:60", "2024-03-01 1"],
     *["2024-03-01 12:00:00 2024", "2024-03-01 12:00 CET\nx", "2024-03-01 12:00:07:00"],
     *["2024-03-01 12:00:07:00 CET", "2024-03-01 :00:00", "2024-03-01:00"],
+    *["2024-03-01 12:39:60 CET", "2024-03-01 12:60:00 CET", "2024-03-01 12:39.5 CET"],
 ]
 
 
@@ -1261,6 +1265,28 @@ def test_members_that_overlap_are_a_broken_download() -> None:
         check_zip(io.BytesIO(archive[:start] + 2 * entry + tail))
 
 
+def _with_directory(archive: bytes, times: int, size: int | None = None) -> bytes:
+    """Repeat a ZIP's directory, and say how long it is."""
+    start, end = archive.index(b"PK\x01\x02"), archive.index(b"PK\x05\x06")
+    directory = archive[start:end] * times
+    tail = bytearray(archive[end:])
+    tail[12:16] = (len(directory) if size is None else size).to_bytes(4, "little")
+    return archive[:start] + directory + tail
+
+
+def test_more_members_than_any_report_has_are_unreadable() -> None:
+    archive = make_zip({"sales.csv": make_csv(sales(1))})
+
+    with pytest.raises(UnreadableReportError, match="more members than any report"):
+        check_zip(io.BytesIO(_with_directory(archive, 30_000)))
+
+
+@pytest.mark.parametrize("size", [2**20, 2**24, 2**32 - 2])
+def test_a_directory_longer_than_the_file_is_a_broken_download(size: int) -> None:
+    with pytest.raises(BrokenDownloadError, match="not a whole ZIP"):
+        check_zip(io.BytesIO(_with_directory(ARCHIVES["stored"], 1, size)))
+
+
 def test_a_member_beyond_all_bounds_is_a_broken_download() -> None:
     buffer = io.BytesIO()
     info = zipfile.ZipInfo("sales.csv")
@@ -1293,6 +1319,20 @@ def test_a_zip_without_csv_is_unreadable_and_what_it_holds_is_told(
 ) -> None:
     with pytest.raises(UnreadableReportError, match=rf"no CSV file \(found: {found}\)"):
         read_zip(make_zip(members))
+
+
+def test_a_report_may_have_hundreds_of_parts() -> None:
+    part = make_csv(sales(1))
+
+    assert len(read_zip(make_zip({f"{number}.csv": part for number in range(300)})).records) == 300
+
+
+def test_a_zip_may_leave_the_number_of_its_members_to_its_longer_form() -> None:
+    archive = ARCHIVES["deflated"]
+    at = archive.index(b"PK\x05\x06")
+    longer = archive[: at + 8] + b"\xff\xff\xff\xff" + archive[at + 12 :]
+
+    assert len(read_zip(longer).records) == 6
 
 
 def test_other_files_folders_and_hidden_twins_are_passed_over() -> None:
@@ -1347,11 +1387,20 @@ def test_a_line_or_cell_without_end_does_not_fill_the_memory(start: str, block: 
 
     tracemalloc.start()
     try:
-        with pytest.raises(UnreadableReportError):
+        with pytest.raises(UnreadableReportError, match=r" [24] MiB|no valid CSV at line"):
             deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
         assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
     finally:
         tracemalloc.stop()
+
+
+def test_a_line_may_be_far_longer_than_what_is_read_at_a_time() -> None:
+    long = sale(Title="x" * 1_000_000, Item_Name="y" * 1_000_000)
+
+    records = read_rows([*sales(1000), long, *sales(1000)]).records
+
+    assert len(records) == 2001
+    assert records[1000]["title"] == long["Title"]
 
 
 def test_long_cells_that_have_been_read_do_not_fill_the_memory() -> None:
