@@ -583,9 +583,12 @@ function bars(months, series, unit, value) {
   return (width) => ({
     height: 220,
     data: {
-      values: months.flatMap((month) =>
-        series.map((one, place) => ({ place, ...point(month, value(month, one), one, unit) })),
-      ),
+      // A bar of no height would still be outlined, and cut a gap into the axis.
+      values: months
+        .flatMap((month) =>
+          series.map((one, place) => ({ place, ...point(month, value(month, one), one, unit) })),
+        )
+        .filter((bar) => bar.value),
     },
     mark: {
       type: "bar",

@@ -73,13 +73,13 @@ class _Subscription(NamedTuple):
         """Return how many are active at the end of a day: up and down with the seasons."""
         size = 40 + self.number * 37 % 400
         season = math.sin((day + 13 * self.number) * math.tau / 365.25)
-        return round(size * (1 + season / 4)) + (day * 7919 + self.number * 104729) % 7
+        return round(size * (1 + season / 4)) + (day * 7919 + self.number * 104729) % 7 // 3
 
     def line(self, day: date) -> list[str]:
         """Write the row of a day."""
         ordinal = day.toordinal()
         growth = self.active(ordinal) - self.active(ordinal - 1)
-        renewed = (ordinal * 31 + self.number * 17) % 9
+        renewed = (ordinal * 31 + self.number * 17) % 9 // 4
         ended = renewed + max(-growth, 0)
         return [
             f"{day.month:02}/{day.day:02}/{day.year % 100:02}",

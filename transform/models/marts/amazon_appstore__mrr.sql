@@ -5,31 +5,9 @@ with days as (
 -- A period's end may lie ahead; whether a renewal follows is not known yet.
 movements as (
     select * from {{ ref('int_amazon_appstore__mrr_in_reporting_currency') }}
-    where date_day <= (select max(date_day) from days)
-),
-
-moved as (
-    select
-        date_day,
-        app_name,
-        asin,
-        vendor_sku,
-        currency,
-        {% for movement in ['new', 'expansion', 'reactivated'] %}
-        sum(case when movement = '{{ movement }}' then mrr_change else 0 end) as {{ movement }}_mrr,
-        {% endfor %}
-        {% for movement in ['contraction', 'churned'] %}
-        sum(case when movement = '{{ movement }}' then -mrr_change else 0 end) as {{ movement }}_mrr,
-        {% endfor %}
-        sum(mrr_change) as mrr_change,
-        sum(subscribers_change) as subscribers_change
-    from movements
-    group by
-        date_day,
-        app_name,
-        asin,
-        vendor_sku,
-        currency
+    where
+        date_day >= (select min(date_day) from days)
+        and date_day <= (select max(date_day) from days)
 ),
 
 series as (
@@ -49,7 +27,8 @@ series as (
         currency
 ),
 
--- Every day of a series, whether anything moved on it or not.
+-- Every day of a series, whether anything moved on it or not. They are added up and not joined:
+-- databases have no quick way to join what may be null.
 filled as (
     select
         days.date_day,
@@ -59,26 +38,53 @@ filled as (
         series.subscription_name,
         series.subscription_duration,
         series.currency,
-        {% for measure in [
-            'new_mrr',
-            'expansion_mrr',
-            'reactivated_mrr',
-            'contraction_mrr',
-            'churned_mrr',
-            'mrr_change',
-            'subscribers_change',
-        ] %}
-        coalesce(moved.{{ measure }}, 0) as {{ measure }}{% if not loop.last %},{% endif %}
-        {% endfor %}
+        cast(null as {{ dbt.type_string() }}) as movement,
+        0 as mrr_change,
+        0 as subscribers_change
     from series
     inner join days
         on days.date_day >= series.first_day
-    left join moved
-        on days.date_day = moved.date_day
-        and series.app_name = moved.app_name
-        and coalesce(series.asin, '') = coalesce(moved.asin, '')
-        and coalesce(series.vendor_sku, '') = coalesce(moved.vendor_sku, '')
-        and series.currency = moved.currency
+
+    union all
+
+    select
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        null as subscription_name,
+        null as subscription_duration,
+        currency,
+        movement,
+        mrr_change,
+        subscribers_change
+    from movements
+),
+
+moved as (
+    select
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        max(subscription_name) as subscription_name,
+        max(subscription_duration) as subscription_duration,
+        currency,
+        {% for movement in ['new', 'expansion', 'reactivated'] %}
+        sum(case when movement = '{{ movement }}' then mrr_change else 0 end) as {{ movement }}_mrr,
+        {% endfor %}
+        {% for movement in ['contraction', 'churned'] %}
+        sum(case when movement = '{{ movement }}' then -mrr_change else 0 end) as {{ movement }}_mrr,
+        {% endfor %}
+        sum(mrr_change) as mrr_change,
+        sum(subscribers_change) as subscribers_change
+    from filled
+    group by
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        currency
 )
 
 select
@@ -104,4 +110,4 @@ select
             partition by app_name, asin, vendor_sku, currency order by date_day
         ) as {{ dbt.type_bigint() }}
     ) as subscribers
-from filled
+from moved
