@@ -1,4 +1,4 @@
-"""Runs a command from a small process: ``launcher.py OUTPUT LOG COMMAND...``.
+"""Runs a command from a small process: `launcher.py OUTPUT LOG COMMAND...`.
 
 A process inherits the peak of the one that starts it, so a benchmark that holds much itself cannot
 tell how little its commands do. Prints, as JSON, the wall seconds and the peak memory in MB.

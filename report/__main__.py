@@ -1,4 +1,4 @@
-"""Write the page: ``python -m report [--output FILE] [--schema NAME]``."""
+"""Write the page: `python -m report [--output FILE] [--schema NAME]`."""
 
 from __future__ import annotations
 

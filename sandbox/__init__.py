@@ -1,7 +1,7 @@
 """A sandbox of Amazon's Appstore Reporting API, for tests and for trying the tap without Amazon.
 
-It is no part of the tap and never shipped with it. See ``Sandbox``; from a shell,
-``python -m sandbox COMMAND`` runs a command with the settings of a sample account.
+It is no part of the tap and never shipped with it. See `Sandbox`; from a shell,
+`python -m sandbox COMMAND` runs a command with the settings of a sample account.
 """
 
 from .accounts import Account

@@ -1,4 +1,4 @@
-"""Run a command against the sandbox: ``python -m sandbox [options] COMMAND...``."""
+"""Run a command against the sandbox: `python -m sandbox [options] COMMAND...`."""
 
 from __future__ import annotations
 

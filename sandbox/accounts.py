@@ -43,7 +43,7 @@ class Surroundings:
 
 
 class Account:
-    """A developer account with a security profile; made by ``Sandbox.add_account``."""
+    """A developer account with a security profile; made by `Sandbox.add_account`."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Account:
     ) -> None:
         """Publish a report, or restate it.
 
-        ``last_modified`` is an aware time; without one it is now. Either way it is at least one
+        `last_modified` is an aware time; without one it is now. Either way it is at least one
         second later than the one that the report of this month had before.
         """
         if last_modified is None:
@@ -103,7 +103,7 @@ class Account:
         self._surroundings.bucket.put(key, _pack(content, report, month), last_modified)
 
     def get_report(self, report: str, month: date) -> bytes | None:
-        """Return the ZIP that is published for a month, or ``None``."""
+        """Return the ZIP that is published for a month, or `None`."""
         return self._surroundings.bucket.get(self._key(report, month))
 
     def remove_report(self, report: str, month: date) -> None:
@@ -113,10 +113,10 @@ class Account:
     def add_sample(
         self, months: int = 6, rows_per_month: int = 400, today: date | None = None
     ) -> None:
-        """Publish sample reports for the last ``months`` months, the current one included.
+        """Publish sample reports for the last `months` months, the current one included.
 
         There are sales and subscriptions for every month, and a page of earnings for every closed
-        one. A month's files are the same in every run. So is their ``Last-Modified``, but that of
+        one. A month's files are the same in every run. So is their `Last-Modified`, but that of
         the current month: it is last midnight, UTC.
         """
         today = today or datetime.now(timezone.utc).date()
@@ -148,9 +148,9 @@ class Account:
         report: str | None = None,
         month: date | None = None,
     ) -> None:
-        """Switch a fault on for the next ``times`` requests that it concerns, or for all of them.
+        """Switch a fault on for the next `times` requests that it concerns, or for all of them.
 
-        ``report`` and ``month`` limit it to requests for that report or month. Faults that are
+        `report` and `month` limit it to requests for that report or month. Faults that are
         switched on first strike first; a request can meet several.
         """
         self.faults.append(ArmedFault(find_fault(name), times, report, month))
@@ -168,7 +168,7 @@ class Account:
 
     @property
     def sign_in_url(self) -> str:
-        """A web page that is no part of any API; a request to it is found in ``requests``."""
+        """A web page that is no part of any API; a request to it is found in `requests`."""
         return f"{self._surroundings.login_url}{SIGN_IN_PATH}?client_id={self.client_id}"
 
     def issue_token(self) -> tuple[str, int]:
@@ -199,7 +199,7 @@ class Account:
             return True
 
     def presigned_url(self, report: str, month: date, *, expired: bool = False) -> str | None:
-        """Make the URL of a report's file; ``None`` if there is no such report."""
+        """Make the URL of a report's file; `None` if there is no such report."""
         key = self._key(report, month)
         if not self._surroundings.bucket.exists(key):
             return None

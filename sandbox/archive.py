@@ -18,7 +18,7 @@ _MEMBER_TIME = (2020, 1, 1, 0, 0, 0)
 def make_csv(rows: Iterable[Mapping[str, object]]) -> str:
     """Write rows as CSV: a header of all their keys, in the order in which they appear first.
 
-    Missing cells and ``None`` are empty; lines end in CRLF.
+    Missing cells and `None` are empty; lines end in CRLF.
     """
     rows = list(rows)
     header = list(dict.fromkeys(name for row in rows for name in row))
@@ -32,7 +32,7 @@ def make_csv(rows: Iterable[Mapping[str, object]]) -> str:
 def make_zip(members: Mapping[str, bytes | str], *, streamed: bool = False) -> bytes:
     """Pack members into a ZIP; the same members always make the same bytes.
 
-    A ``streamed`` one states sizes and checksums behind each member's data instead of before it.
+    A `streamed` one states sizes and checksums behind each member's data instead of before it.
     """
     buffer = io.BytesIO()
     with open_archive(buffer, streamed=streamed) as archive:
@@ -42,7 +42,7 @@ def make_zip(members: Mapping[str, bytes | str], *, streamed: bool = False) -> b
 
 
 def open_archive(target: IO[bytes], *, streamed: bool = False) -> zipfile.ZipFile:
-    """Open a new archive in ``target``, to be written by the caller."""
+    """Open a new archive in `target`, to be written by the caller."""
     # Python streams an archive whenever it cannot seek in the file that it writes.
     return zipfile.ZipFile(_Unseekable(target) if streamed else target, "w")
 
@@ -55,7 +55,7 @@ def member(name: str) -> zipfile.ZipInfo:
 
 
 def member_name(report: str, month: date, part: int = 0) -> str:
-    """Name a CSV as Amazon does, for example ``sales-2024-03-00000.csv``."""
+    """Name a CSV as Amazon does, for example `sales-2024-03-00000.csv`."""
     return f"{report}-{month:%Y-%m}-{part:05}.csv"
 
 

@@ -48,7 +48,7 @@ class Bucket:
     def put(self, key: str, content: bytes, last_modified: datetime) -> None:
         """Store a report file.
 
-        Its ``Last-Modified`` is moved to one second after the one that the key had before, if it
+        Its `Last-Modified` is moved to one second after the one that the key had before, if it
         would not be later otherwise: HTTP dates have whole seconds.
         """
         moment = last_modified.astimezone(timezone.utc).replace(microsecond=0)
@@ -68,7 +68,7 @@ class Bucket:
         return self._objects.get_object(self.reports, key) is not None
 
     def get(self, key: str) -> bytes | None:
-        """Return a report file, or ``None`` if there is none of that name."""
+        """Return a report file, or `None` if there is none of that name."""
         stored = self._objects.get_object(self.reports, key)
         return stored.value if stored else None
 
@@ -88,7 +88,7 @@ class Bucket:
             stored.dispose()
 
     def presign(self, endpoint: str, key: str, signed_at: datetime, lifetime: int) -> str:
-        """Make the URL from which a report file can be fetched for ``lifetime`` seconds."""
+        """Make the URL from which a report file can be fetched for `lifetime` seconds."""
         return signature.presign(
             self._presigner, f"{endpoint}/{self.reports}/{key}", signed_at, lifetime
         )

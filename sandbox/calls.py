@@ -34,9 +34,9 @@ class Call:
 class Request:
     """A request that was answered.
 
-    ``time`` is when it arrived, on the clock of ``time.monotonic``. ``headers`` can be looked up
-    in any case. ``status`` is ``None`` when the connection was closed without an answer.
-    ``report`` and ``month`` are what an API or bucket request asked for.
+    `time` is when it arrived, on the clock of `time.monotonic`. `headers` can be looked up
+    in any case. `status` is `None` when the connection was closed without an answer.
+    `report` and `month` are what an API or bucket request asked for.
     """
 
     time: float

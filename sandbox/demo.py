@@ -1,8 +1,8 @@
 """The whole pipeline on this machine: sandbox, tap, Meltano, dbt and a real PostgreSQL.
 
-``python -m sandbox.demo`` starts the sandbox and an embedded PostgreSQL, loads reports with
-``meltano run tap-amazon-appstore target-postgres`` twice, builds the models, and writes the page. It
-shows what was loaded and built. The page lies in ``output/``, all else in ``.demo/``; without that
+`python -m sandbox.demo` starts the sandbox and an embedded PostgreSQL, loads reports with
+`meltano run tap-amazon-appstore target-postgres` twice, builds the models, and writes the page. It
+shows what was loaded and built. The page lies in `output/`, all else in `.demo/`; without that
 folder it begins anew.
 """
 

@@ -44,7 +44,7 @@ FAULTS: dict[str, Fault] = {}
 
 
 def find_fault(name: str) -> Fault:
-    """Return the fault of a name; an unknown name is a ``ValueError`` that lists the known ones."""
+    """Return the fault of a name; an unknown name is a `ValueError` that lists the known ones."""
     try:
         return FAULTS[name]
     except KeyError:
@@ -58,7 +58,7 @@ class ArmedFault:
     def __init__(
         self, fault: Fault, times: int | None, report: str | None, month: date | None
     ) -> None:
-        """Switch a fault on; ``None`` stands for: always, every report, every month."""
+        """Switch a fault on; `None` stands for: always, every report, every month."""
         if fault.service == "lwa" and (report or month):
             message = f"{fault.name} cannot depend on a report: no token request is about one"
             raise ValueError(message)
@@ -87,7 +87,7 @@ class ArmedFault:
 
 
 def answer_through(faults: Iterable[ArmedFault], call: Call, answer: Answer) -> Response:
-    """Answer a request through those of ``faults`` that strike it, the first one outermost.
+    """Answer a request through those of `faults` that strike it, the first one outermost.
 
     A fault behind one that answers by itself is not reached, and does not count the request.
     """

@@ -23,7 +23,7 @@ _ROUTE = re.compile(
 
 
 def parse_path(path: str) -> tuple[str | None, date | None]:
-    """Read report and month from the path of a request; what it does not name is ``None``."""
+    """Read report and month from the path of a request; what it does not name is `None`."""
     route = _ROUTE.fullmatch(path)
     if route is None:
         return None, None
@@ -34,7 +34,7 @@ def parse_path(path: str) -> tuple[str | None, date | None]:
 
 
 def bearer_token(request: Request) -> str | None:
-    """Return the token of a request's ``Authorization`` header, if it has one."""
+    """Return the token of a request's `Authorization` header, if it has one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" and token else None
 

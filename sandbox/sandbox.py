@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Sandbox:
     """Three servers that behave as Amazon's do, for any number of accounts.
 
-    They serve from construction until ``close``; as a context manager the sandbox closes itself.
+    They serve from construction until `close`; as a context manager the sandbox closes itself.
     Nothing leaves the machine, and neither AWS credentials nor AWS settings of the user are read.
     """
 
@@ -46,7 +46,7 @@ class Sandbox:
         """Start the servers.
 
         Times are in seconds. The latencies are waited for before each answer of the API and of the
-        bucket; ``requests_per_second`` is the API's limit for each account.
+        bucket; `requests_per_second` is the API's limit for each account.
         """
         self._api_latency = api_latency
         self._download_latency = download_latency
@@ -104,7 +104,7 @@ class Sandbox:
 
     @property
     def s3_credentials(self) -> dict[str, str]:
-        """The ``key`` and ``secret`` with which an S3 client may write to ``batch_bucket``."""
+        """The `key` and `secret` with which an S3 client may write to `batch_bucket`."""
         return {"key": self._bucket.batch_keys.key, "secret": self._bucket.batch_keys.secret}
 
     @property
@@ -126,8 +126,8 @@ class Sandbox:
     ) -> Account:
         """Create an account without reports.
 
-        Its security profile is attached to the Reporting API and may read ``reports``. Its client
-        id and secret are new; those of an account with a ``name`` are the same in every sandbox.
+        Its security profile is attached to the Reporting API and may read `reports`. Its client
+        id and secret are new; those of an account with a `name` are the same in every sandbox.
         """
         seed = secrets.token_hex() if name is None else f"sandbox account {name}"
         account = Account(

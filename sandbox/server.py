@@ -46,7 +46,7 @@ class _Handler(WSGIRequestHandler):
         super().finish()
 
     def run_wsgi(self) -> None:
-        """Answer one request; a ``ConnectionError`` of the application ends the connection."""
+        """Answer one request; a `ConnectionError` of the application ends the connection."""
         environ = self.make_environ()
         _read_body(environ)
         try:
@@ -86,9 +86,9 @@ def _read_body(environ: WSGIEnvironment) -> None:
 
 
 class LoopbackServer(ThreadedWSGIServer):
-    """Serves a WSGI application on a free port of 127.0.0.1, from construction until ``stop``.
+    """Serves a WSGI application on a free port of 127.0.0.1, from construction until `stop`.
 
-    Where the application, or the body of its response, raises a ``ConnectionError``, the connection
+    Where the application, or the body of its response, raises a `ConnectionError`, the connection
     is closed at that point, without a word to the client. Every response must state its length.
     """
 

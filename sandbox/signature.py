@@ -40,7 +40,7 @@ class Claim:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When a presigned URL expires; ``None`` for a signature in a header."""
+        """When a presigned URL expires; `None` for a signature in a header."""
         if self.lifetime is None:
             return None
         signed_at = datetime.strptime(f"{self.timestamp}+0000", f"{SIGV4_TIMESTAMP}%z")
@@ -55,7 +55,7 @@ class _Signer(S3SigV4QueryAuth):  # type: ignore[misc]
 
 
 def presign(pair: KeyPair, url: str, signed_at: datetime, lifetime: int) -> str:
-    """Make a URL that may be fetched with GET, without headers, for ``lifetime`` seconds."""
+    """Make a URL that may be fetched with GET, without headers, for `lifetime` seconds."""
     timestamp = signed_at.astimezone(timezone.utc).strftime(SIGV4_TIMESTAMP)
     parameters = {
         "X-Amz-Algorithm": _ALGORITHM,
@@ -71,7 +71,7 @@ def presign(pair: KeyPair, url: str, signed_at: datetime, lifetime: int) -> str:
 
 
 def read_query(request: Request) -> Claim | None:
-    """Read the claim of a presigned URL; ``None`` if its parameters make no sense."""
+    """Read the claim of a presigned URL; `None` if its parameters make no sense."""
     try:
         access_key, _, region, service, terminator = request.args["X-Amz-Credential"].split("/")
         claim = Claim(
@@ -89,7 +89,7 @@ def read_query(request: Request) -> Claim | None:
 
 
 def read_header(request: Request) -> Claim | None:
-    """Read the claim of an ``Authorization`` header; ``None`` if it is not of AWS's making."""
+    """Read the claim of an `Authorization` header; `None` if it is not of AWS's making."""
     algorithm, _, rest = request.headers.get("Authorization", "").partition(" ")
     if algorithm != _ALGORITHM:
         return None
@@ -109,7 +109,7 @@ def read_header(request: Request) -> Claim | None:
 
 
 def is_genuine(claim: Claim, pair: KeyPair, request: Request) -> bool:
-    """Tell whether ``request``, as it arrived, was signed with ``pair``'s secret."""
+    """Tell whether `request`, as it arrived, was signed with `pair`'s secret."""
     headers = {name: request.headers.get(name, "") for name in claim.signed_headers}
     raw_path, _, raw_query = request.environ["RAW_URI"].partition("?")
     parameters = [p for p in raw_query.split("&") if p and not p.startswith("X-Amz-Signature=")]

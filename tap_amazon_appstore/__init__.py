@@ -1,1 +1,1 @@
-"""A Singer tap for the Amazon Appstore: sales and subscriptions into your own warehouse."""
+"""A Singer tap for the Amazon Appstore: sales, subscriptions and earnings into your own warehouse."""

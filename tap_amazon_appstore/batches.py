@@ -72,7 +72,7 @@ class BatchesStream(Stream, abc.ABC):
 
     @abc.abstractmethod
     def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
-        """Yield the records of each month, with these columns, and do what follows each month."""
+        """Yield the records of each month, with these columns, each to be read to its end."""
 
     @abc.abstractmethod
     def selected_columns(self) -> list[str]:

@@ -32,7 +32,7 @@ class FastRecordsStream(Stream, abc.ABC):
 
     @abc.abstractmethod
     def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
-        """Yield the records of each month, with these columns."""
+        """Yield the records of each month, with these columns, each to be read to its end."""
 
     def _sync_records(
         self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True

@@ -436,6 +436,7 @@ class ReportReader:
         return self.occurrences.total
 
     def _read_part(self, part: Part) -> Iterator[Record]:
+        # For the whole process: one report is read at a time.
         codecs.register_error(_BAD_BYTES, self.findings.keep_bad_bytes)
         text = io.TextIOWrapper(
             part.file, encoding="utf-8-sig", errors=_BAD_BYTES, newline=part.line_end

@@ -66,7 +66,7 @@ class ReportStream(FastRecordsStream, BatchesStream):
     def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
         """Yield the rows of each month that has a report to read.
 
-        What comes after a month's last row is done when the next month is asked for: its bookmark
+        Each month is to be read to its end before the next one is asked for: then its bookmark
         moves, and the state is written.
 
         Args:

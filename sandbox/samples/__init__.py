@@ -29,7 +29,7 @@ _TABLES = {
 
 
 def make_sample(report: str, month: date, rows: int, restatement: int = 0) -> bytes:
-    """Make a sample report's ZIP; ``restatement`` counts how often it has been made again."""
+    """Make a sample report's ZIP; `restatement` counts how often it has been made again."""
     buffer = io.BytesIO()
     _write(buffer, report, month, rows, restatement)
     return buffer.getvalue()
@@ -42,7 +42,7 @@ def write_sample_zip(path: Path, report: str, month: date, rows: int) -> None:
 
 
 def months_until(today: date, months: int) -> list[date]:
-    """List the last ``months`` months in ascending order, the one of ``today`` included."""
+    """List the last `months` months in ascending order, the one of `today` included."""
     current = today.year * 12 + today.month - 1
     return [date(i // 12, i % 12 + 1, 1) for i in range(current - months + 1, current + 1)]
 

@@ -45,7 +45,7 @@ _TAX = Decimal("0.05")
 
 
 def table(month: date, rows: int, restatement: int, *, observed: bool) -> Table:  # noqa: ARG001
-    """Make an earnings report of ``rows`` rows; two rows each repeat one payment.
+    """Make an earnings report of `rows` rows; two rows each repeat one payment.
 
     Only one form of this report has been seen, so it looks the same in every month.
     """
@@ -80,7 +80,7 @@ class _Payment(NamedTuple):
         return cls(number, month, marketplace, (earnings, adjustment), adjustments)
 
     def lines(self, *, settled: bool) -> list[list[str]]:
-        """Write the payment's rows; a ``settled`` one has been issued whatever it was before."""
+        """Write the payment's rows; a `settled` one has been issued whatever it was before."""
         status = "issued" if settled else _STATUSES[self.number % len(_STATUSES)]
         return [self._line(invoice, status) for invoice in (0, 1)]
 

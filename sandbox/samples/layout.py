@@ -44,7 +44,7 @@ class Layout:
 
 
 def documented_time(moment: datetime) -> str:
-    """Write a time as documented: ``05/21/18 14:39 PST``."""
+    """Write a time as documented: `05/21/18 14:39 PST`."""
     return (
         f"{moment.month:02}/{moment.day:02}/{moment.year % 100:02} "
         f"{moment.hour:02}:{moment.minute:02} {_zone(moment)}"
@@ -52,7 +52,7 @@ def documented_time(moment: datetime) -> str:
 
 
 def observed_time(moment: datetime) -> str:
-    """Write a time as observed: ``2022-03-31 23:56:22 CEST``."""
+    """Write a time as observed: `2022-03-31 23:56:22 CEST`."""
     return (
         f"{moment.year}-{moment.month:02}-{moment.day:02} "
         f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {_zone(moment)}"

@@ -70,7 +70,7 @@ _OBSERVED = {
 
 
 def table(month: date, rows: int, restatement: int, *, observed: bool) -> Table:
-    """Make a sales report of ``rows`` line items, in the order of their time."""
+    """Make a sales report of `rows` line items, in the order of their time."""
     sales = sales_of(month, rows)
     for number in range(1, restatement + 1):
         sales = _restated(sales, Random(f"sales {month} {number}"), number)

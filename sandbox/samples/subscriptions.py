@@ -33,7 +33,7 @@ _OBSERVED = _DOCUMENTED[1:8] + _DOCUMENTED[:1] + _DOCUMENTED[8:]
 
 
 def table(month: date, rows: int, restatement: int, *, observed: bool) -> Table:
-    """Make a subscription report of ``rows`` rows, one for each day and subscription.
+    """Make a subscription report of `rows` rows, one for each day and subscription.
 
     From one day to the next, across months too, the active ones of a subscription grow by those
     started less those ended.
@@ -46,7 +46,7 @@ def table(month: date, rows: int, restatement: int, *, observed: bool) -> Table:
 
 
 class _Subscription(NamedTuple):
-    """A plan in a marketplace, on trial or paid; ``number`` tells it from all others."""
+    """A plan in a marketplace, on trial or paid; `number` tells it from all others."""
 
     number: int
     plan: Product

@@ -47,7 +47,7 @@ select
     {{ if_loaded(report, 'app_user_id') }} as app_user_id,
     {{ if_loaded(report, 'receipt_id') }} as receipt_id,
     nullif(transaction_id, 'NA') as transaction_id,
-    digital_order_id,
+    {{ if_loaded(report, 'digital_order_id') }} as digital_order_id,
     1 as report_lines,
     {{ epoch_seconds('cast(report_last_modified as timestamp)') }} as report_versions
 from standing
