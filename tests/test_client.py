@@ -168,6 +168,7 @@ def test_secrets_go_through_tls_or_stay_on_the_machine(url: str) -> None:
         "http://localhost.example.com",
         "ftp://localhost",
         "wss://developer.amazon.com",
+        "ws://localhost",
         "https://",
         "https:///path",
         "https://[",
