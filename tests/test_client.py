@@ -67,6 +67,7 @@ class Client(ReportingClient):
             user_agent="tests",
         )
         self._files: list[IO[bytes]] = []
+        self._closed = False
 
     def fetch(
         self, report: str, month: date, known: FileIdentity | None = None
@@ -74,9 +75,12 @@ class Client(ReportingClient):
         result = super().fetch(report, month, known)
         if isinstance(result, Download):
             self._files.append(result.file)
+            if self._closed:
+                result.file.close()
         return result
 
     def close(self) -> None:
+        self._closed = True
         for file in self._files:
             file.close()
 
