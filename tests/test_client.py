@@ -67,6 +67,7 @@ class Client(ReportingClient):
             user_agent="tests",
         )
         self._files: list[IO[bytes]] = []
+        self._closed = False
 
     def fetch(
         self, report: str, month: date, known: FileIdentity | None = None
@@ -74,9 +75,12 @@ class Client(ReportingClient):
         result = super().fetch(report, month, known)
         if isinstance(result, Download):
             self._files.append(result.file)
+            if self._closed:
+                result.file.close()
         return result
 
     def close(self) -> None:
+        self._closed = True
         for file in self._files:
             file.close()
 
@@ -168,6 +172,7 @@ def test_secrets_go_through_tls_or_stay_on_the_machine(url: str) -> None:
         "http://localhost.example.com",
         "ftp://localhost",
         "wss://developer.amazon.com",
+        "ws://localhost",
         "https://",
         "https:///path",
         "https://[",
