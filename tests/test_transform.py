@@ -256,7 +256,7 @@ def test_a_single_free_app_has_downloads_and_nothing_else(
         "estimated_earnings": Decimal(0),
     }
     warehouse.load("sales", [sale("install", date(2024, 2, 29), **free)])
-    for column in ("app_user_id", "receipt_id"):
+    for column in ("app_user_id", "receipt_id", "digital_order_id"):
         warehouse.execute(f"alter table {warehouse.raw}.sales drop column {column}")
     build = warehouse.build()
     assert build.statuses == {"success", "pass"}
