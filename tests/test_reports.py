@@ -430,6 +430,20 @@ def test_whole_numbers_of_64_bits_are_integers(number: int, fraction: str) -> No
     assert value == number
 
 
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [
+        ("9223372036854775807", 2**63 - 1),
+        ("-9223372036854775808", -(2**63)),
+        ("+7", 7),
+        ("7.", 7),
+        (" 7.000 ", 7),
+    ],
+)
+def test_an_integer_may_be_written_in_other_ways(cell: str, number: int) -> None:
+    assert parse_integer(cell) == number
+
+
 @pytest.mark.parametrize("cell", ["1.5", "1.01", "9223372036854775808", "-9223372036854775809"])
 def test_other_numbers_are_no_integers(cell: str) -> None:
     record = read_cell("Units", cell)
