@@ -7,6 +7,8 @@ from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from msgspec import Raw
+
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,20}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})")
 _INTEGER = re.compile(r"([+-]?[0-9]{1,19})(?:\.0*)?")
 _INT64 = range(-(2**63), 2**63)
@@ -85,6 +87,15 @@ def parse_number(cell: str) -> Decimal:
     if _NUMBER.fullmatch(bare) is None:
         raise ValueError(cell)
     return Decimal(bare)
+
+
+def parse_json_number(cell: str) -> Raw:
+    """Return the number that a cell holds as `parse_number` does, but ready to be written as JSON.
+
+    Raises:
+        ValueError: it holds something else.
+    """
+    return Raw(str(parse_number(cell)).encode())
 
 
 def parse_boolean(cell: str) -> bool:

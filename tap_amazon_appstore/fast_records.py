@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import Stream
 from singer_sdk.mapper import SameRecordTransform
 
+from tap_amazon_appstore.cells import parse_json_number, parse_number
+
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from tap_amazon_appstore.reports import Record
     from tap_amazon_appstore.tap import TapAmazonAppstore
@@ -31,7 +33,11 @@ class FastRecordsStream(Stream, abc.ABC):
     _tap: TapAmazonAppstore
 
     @abc.abstractmethod
-    def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
+    def read_months(
+        self,
+        columns: Sequence[str] | None = None,
+        parse_number: Callable[[str], Any] = parse_number,
+    ) -> Iterator[Iterator[Record]]:
         """Yield the records of each month, with these columns, each to be read to its end."""
 
     def _sync_records(
@@ -41,7 +47,7 @@ class FastRecordsStream(Stream, abc.ABC):
             yield from super()._sync_records(context, write_messages=write_messages)
             return
         with self.get_record_counter() as counter, self.get_sync_timer():
-            for records in self.read_months(self.selected_columns()):
+            for records in self.read_months(self.selected_columns(), parse_json_number):
                 count = self._tap.message_writer.write_records(self.name, records)
                 counter.increment(count)
         self._finalize_state(self.stream_state)

@@ -68,7 +68,7 @@ _ROW_SIZE = 256
 _MOST_EXPECTED_ROWS = 4_000_000
 
 # Bytes that become text at a time.
-_CHUNK = 64 * 1024
+_CHUNK = 256 * 1024
 
 _BAD_BYTES = "tap_amazon_appstore.bad_bytes"
 
@@ -357,6 +357,8 @@ class _Rows:
         values = {name: f"{name} or None" for name in layout.columns}
         for name, parse in layout.parsers.items():
             if name in found:
+                if parse is parse_number:
+                    parse = self._reader.parse_number  # noqa: PLW2901
                 names[f"_parsed_{name}"] = _ParsedCells(parse, self._rescuer(name))
                 lines.append(f"{name} = _parsed_{name}[{name}]")
                 values[name] = name
@@ -397,6 +399,7 @@ class ReportReader:
         layout: Layout,
         added: Mapping[str, str],
         columns: Sequence[str] | None = None,
+        parse_number: Callable[[str], Any] = parse_number,
     ) -> None:
         """Prepare to read.
 
@@ -404,10 +407,12 @@ class ReportReader:
             layout: what to look for.
             added: values that are the same in every record, such as `report_month`.
             columns: the columns that records have; None: all of the schema.
+            parse_number: what reads the cells of columns that hold numbers.
         """
         self.findings = Findings()
         self.layout = layout
         self.added = added
+        self.parse_number = parse_number
         self.columns = list(layout.schema["properties"] if columns is None else columns)
         self.record_class = msgspec.defstruct("Record", self.columns)
         self.occurrences = _Occurrences()

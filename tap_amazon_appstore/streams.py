@@ -12,6 +12,7 @@ from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_amazon_appstore import schemas
 from tap_amazon_appstore.batches import BatchesStream
+from tap_amazon_appstore.cells import parse_number
 from tap_amazon_appstore.client import Download, Outcome, naming
 from tap_amazon_appstore.fast_records import FastRecordsStream
 from tap_amazon_appstore.months import current_month, months_between
@@ -21,7 +22,7 @@ from tap_amazon_appstore.state import ReportState
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
     from tap_amazon_appstore.reports import Record
@@ -63,7 +64,11 @@ class ReportStream(FastRecordsStream, BatchesStream):
         for records in self.read_months():
             yield from map(msgspec.structs.asdict, records)
 
-    def read_months(self, columns: Sequence[str] | None = None) -> Iterator[Iterator[Record]]:
+    def read_months(
+        self,
+        columns: Sequence[str] | None = None,
+        parse_number: Callable[[str], Any] = parse_number,
+    ) -> Iterator[Iterator[Record]]:
         """Yield the rows of each month that has a report to read.
 
         Each month is to be read to its end before the next one is asked for: then its bookmark
@@ -71,6 +76,7 @@ class ReportStream(FastRecordsStream, BatchesStream):
 
         Args:
             columns: the columns that the records have; None: all of the schema.
+            parse_number: what reads the cells of columns that hold numbers.
 
         Raises:
             FatalSyncError: a month could be neither read nor said to have no report.
@@ -98,21 +104,17 @@ class ReportStream(FastRecordsStream, BatchesStream):
                 if result is Outcome.UNCHANGED:
                     self.logger.info("%s: unchanged since it was read", place)
                 if isinstance(result, Download):
-                    yield progress.watch(self._read(month, place, result, columns))
+                    reader = ReportReader(self.layout, _added(month, result), columns, parse_number)
+                    yield progress.watch(self._read(month, place, result, reader))
                     state.complete(month, result.identity, self.replication_key)
                     self._write_month_state()
                 progress.finish_month()
 
     def _read(
-        self, month: date, place: str, download: Download, columns: Sequence[str] | None
+        self, month: date, place: str, download: Download, reader: ReportReader
     ) -> Iterator[Record]:
         """Yield the rows of one month's report."""
         started = time.monotonic()
-        added = {
-            "report_month": month.isoformat(),
-            "report_last_modified": download.last_modified.isoformat(),
-        }
-        reader = ReportReader(self.layout, added, columns)
         with download.file, naming(self.report, month):
             yield from reader.read(download.file)
         for finding in reader.findings.warnings():
@@ -211,6 +213,14 @@ class EarningsStream(ReportStream):
         "invoice_start_month",
         "invoice_year",
     )
+
+
+def _added(month: date, download: Download) -> dict[str, str]:
+    """Return what the tap adds to all records of a report alike."""
+    return {
+        "report_month": month.isoformat(),
+        "report_last_modified": download.last_modified.isoformat(),
+    }
 
 
 def _is_no_echo(record: logging.LogRecord) -> bool:
