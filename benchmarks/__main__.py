@@ -14,6 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -165,6 +166,7 @@ def unchanged(directory: Path) -> None:
         messages = [json.loads(line) for line in done.stdout.splitlines()]
         states = [message["value"] for message in messages if message["type"] == "STATE"]
         state.write_text(json.dumps(states[-1]), encoding="utf-8")
+        time.sleep(1)  # the limit of 3 requests a second is the account's, over all runs
         account.log.clear()
         again = replace(command, arguments=[*command.arguments, "--state", str(state)])
         costs = interleaved({"run": again, "start": Command([TAP, "--about"])}, runs=3)

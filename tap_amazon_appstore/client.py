@@ -6,6 +6,7 @@ import enum
 import itertools
 import json
 import tempfile
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -100,6 +101,7 @@ class ReportingClient:
         self._api_url = api_url.rstrip("/")
         self._authenticator = authenticator
         self._limiter = Limiter(InMemoryBucket([_RATE]), buffer_ms=_RATE_BUFFER_MS)
+        self._queue = threading.Lock()
         self._session = requests.Session()
         self._session.headers["User-Agent"] = user_agent
 
@@ -198,7 +200,9 @@ class ReportingClient:
         Before the turn as well, for fetching a token takes time in which turns would pile up.
         """
         self._authenticator(request)
-        self._limiter.try_acquire("reporting-api")
+        # In the order in which they come: the months after one that is overtaken would wait for it.
+        with self._queue:
+            self._limiter.try_acquire("reporting-api")
         return self._authenticator(request)
 
     @retry
