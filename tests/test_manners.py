@@ -100,6 +100,18 @@ def lines_until(text: str, pipe: IO[str]) -> Iterator[str]:
     pytest.fail(f"The command ended without {text}")
 
 
+def wait_until_full(pipe: IO[str], seconds: float = 20) -> None:
+    """Wait until what lies in a pipe that nobody reads grows no more."""
+    from fcntl import ioctl  # noqa: PLC0415 - POSIX's
+    from termios import FIONREAD  # noqa: PLC0415
+
+    deadline = time.monotonic() + seconds
+    before, now = b"", bytes(4)
+    while (now == bytes(4) or now != before) and time.monotonic() < deadline:
+        time.sleep(0.5)
+        before, now = now, ioctl(pipe.fileno(), FIONREAD, bytes(4))
+
+
 def end(process: subprocess.Popen[str], seconds: float = 10) -> Run:
     """Read what is left in the pipes; a process that does not end in time is killed."""
     watchdog = threading.Timer(seconds, process.kill)
@@ -304,7 +316,7 @@ class TestInterruption:
         with started(tap, env=env, **JANUARY_TO_APRIL) as process:
             assert process.stdout
             read = "".join(lines_until('"STATE"', process.stdout))
-            time.sleep(1)  # until the pipe is full
+            wait_until_full(process.stdout)
             process.send_signal(number)
             time.sleep(0.5)
             rest = end(process)
