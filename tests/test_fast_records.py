@@ -117,10 +117,20 @@ def test_plain_records_take_the_short_way(
         "get_record_counter",
         "get_sync_timer",
         "ABORT_AT_RECORD_COUNT",
+        "child_streams",
+        "_stream_version",
+        # What `streams.py` and `batches.py` lean on beside these.
+        "_increment_stream_state",
+        "_write_starting_replication_value",
+        "_sync_batches",
+        "state_manager",
     ],
 )
-def test_the_sdk_still_has_what_the_short_way_leans_on(member: str) -> None:
-    assert hasattr(Stream, member)
+def test_the_sdk_still_has_what_streams_lean_on(member: str) -> None:
+    tap = TapAmazonAppstore(config={}, validate_config=False)
+    for stream in tap.streams.values():
+        # Not what the stream's own classes have: that would be there anyway.
+        assert member in {*dir(Stream), *vars(stream)}
 
 
 def test_the_command_leaves_alone_what_it_does_not_need(tap: Tap) -> None:
@@ -138,9 +148,14 @@ def test_the_command_leaves_alone_what_it_does_not_need(tap: Tap) -> None:
     )
 
     assert "1 rows" in done.stderr
-    assert not {"joblib.parallel", "fsspec", "upath.core", "jsonpath_ng.parser", "tqdm"} & set(
-        done.stdout.split()
-    )
+    assert not {
+        "fsspec",
+        "joblib.parallel",
+        "jsonpath_ng.parser",
+        "packaging.tags",
+        "tqdm",
+        "upath.core",
+    } & set(done.stdout.split())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
