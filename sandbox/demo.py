@@ -45,28 +45,18 @@ _ROWS = """
     from tap_amazon_appstore.subscriptions
 """
 
-_MARTS = """
-    select 'amazon_appstore__' || mart as mart, rows, to_char(newest, 'YYYY-MM-DD') as newest
-    from (
-        select 'overview_report' as mart, count(*) as rows, max(date_day) as newest
-        from amazon_appstore.amazon_appstore__overview_report
-        union all
-        select 'country_report', count(*), max(date_day)
-        from amazon_appstore.amazon_appstore__country_report
-        union all
-        select 'device_report', count(*), max(date_day)
-        from amazon_appstore.amazon_appstore__device_report
-        union all
-        select 'product_report', count(*), max(date_day)
-        from amazon_appstore.amazon_appstore__product_report
-        union all
-        select 'subscription_report', count(*), max(date_day)
-        from amazon_appstore.amazon_appstore__subscription_report
-        union all
-        select 'mrr', count(*), max(date_day)
-        from amazon_appstore.amazon_appstore__mrr
-    ) as marts
-"""
+_MARTS = " union all ".join(
+    f"select '{mart}' as mart, count(*) as rows, to_char(max(date_day), 'YYYY-MM-DD') as newest "  # noqa: S608 - names of ours
+    f"from amazon_appstore.{mart}"
+    for mart in (
+        "amazon_appstore__overview_report",
+        "amazon_appstore__country_report",
+        "amazon_appstore__device_report",
+        "amazon_appstore__product_report",
+        "amazon_appstore__subscription_report",
+        "amazon_appstore__mrr",
+    )
+)
 
 _SALES = """
     select to_char(report_month, 'YYYY-MM') as month,

@@ -24,7 +24,7 @@ _TOKEN = re.compile("[!-~]+")
 # Seconds of life that are believed; Amazon's tokens live an hour.
 _LONGEST_LIFE = 24 * 3600
 
-HOW_TO_ATTACH = (
+_HOW_TO_ATTACH = (
     "an administrator attaches the security profile in the Developer Console under "
     "Settings > API Access > Reporting API > Attach"
 )
@@ -33,7 +33,7 @@ _HINTS = {
     "invalid_client": (
         "check client_id and client_secret against the Web Settings tab of the security profile"
     ),
-    "invalid_scope": f"the profile is not attached to the Reporting API: {HOW_TO_ATTACH}",
+    "invalid_scope": f"the profile is not attached to the Reporting API: {_HOW_TO_ATTACH}",
 }
 
 
