@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from singer_sdk.exceptions import FatalSyncError, RetriableSyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
-class Part(NamedTuple):
-    """A CSV file of a report."""
+class Part(io.BufferedIOBase):
+    """A CSV file of a report.
 
-    name: str
-    file: io.BufferedReader
-    line_end: str
-    """What its lines end with: `"\\n"`, whether or not `"\\r"` is before it, or `"\\r"` alone."""
+    `TextIOWrapper` asks for 8 KiB at a time but takes whole pieces, which saves a third of its time.
+    """
+
+    def __init__(self, name: str, line_end: str, pieces: Iterator[bytes]) -> None:
+        r"""Make a file of the bytes that `pieces` yields.
+
+        Args:
+            name: its name within the ZIP.
+            line_end: what its lines end with: `"\n"`, whether or not `"\r"` is before it, or `"\r"`
+                alone.
+            pieces: its bytes.
+        """
+        self.name = name
+        self.line_end = line_end
+        self._pieces = pieces
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read1(self, size: int = -1) -> bytes:  # noqa: ARG002
+        """Return the next piece, however large it is; no bytes at the end."""
+        return next(self._pieces, b"")
 
 
 # Bytes of a line. A longer one is no report's: a file without line ends must not fill the memory.
@@ -61,6 +81,13 @@ _ZIP64_COUNT = 0xFFFF
 
 class UnreadableReportError(FatalSyncError):
     """The file is whole but is no report of this kind: reading it again cannot help."""
+
+    def __init__(self, problem: str) -> None:
+        """Say what is wrong with the file, and what to do about it."""
+        super().__init__(
+            f"{problem}; download it in the Developer Console and compare, and open an issue with "
+            "this sentence"
+        )
 
 
 class BrokenDownloadError(RetriableSyncError):
@@ -174,61 +201,42 @@ def open_parts(
         )
 
 
-def _open_part(name: str, file: IO[bytes], rows_read: Callable[[], int]) -> Part:
-    lines = _BoundedLines(file, rows_read)
-    return Part(name, io.BufferedReader(lines, _CHUNK), lines.line_end.decode())
-
-
 def _is_report_part(name: str) -> bool:
     # macOS puts a hidden twin beside each file it packs.
     return name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
 
 
-class _BoundedLines(io.RawIOBase):
-    """Passes a file's bytes on until a line or a row of it is longer than any report's.
+def _open_part(name: str, file: IO[bytes], rows_read: Callable[[], int]) -> Part:
+    pieces = _unpack_ahead(file)
+    first = next(pieces, b"")
+    line_end = match[0][-1:] if (match := re.search(rb"\r?\n|\r", first)) else b"\n"
+    pieces = _bounded(itertools.chain([first], pieces), line_end, rows_read)
+    return Part(name, line_end.decode(), pieces)
 
-    A thread unpacks the next bytes while the last ones are read.
-    """
 
-    def __init__(self, file: IO[bytes], rows_read: Callable[[], int]) -> None:
-        self._file = file
-        self._unpacker = ThreadPoolExecutor(1, thread_name_prefix="unpack")
-        self._length = 0
-        self._rows_read = rows_read
-        self._rows = 0
-        self._without_row = 0
-        self._chunk = file.read(_CHUNK)
-        self._next = self._unpacker.submit(file.read, _CHUNK)
-        first_end = re.search(rb"\r?\n|\r", self._chunk)
-        self.line_end = b"\r" if first_end and first_end[0] == b"\r" else b"\n"
+def _unpack_ahead(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file's bytes, a piece at a time; a thread unpacks the next one meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
+        unpacking = thread.submit(file.read, _CHUNK)
+        while piece := unpacking.result():
+            unpacking = thread.submit(file.read, _CHUNK)
+            yield piece
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401
-        chunk = self._chunk[: len(buffer)]
-        buffer[: len(chunk)] = chunk
-        self._chunk = self._chunk[len(chunk) :] or self._unpack()
-        end = chunk.rfind(self.line_end)
-        self._length = len(chunk) - end - 1 if end >= 0 else self._length + len(chunk)
-        if self._length > _MAX_LINE:
+def _bounded(
+    pieces: Iterable[bytes], line_end: bytes, rows_read: Callable[[], int]
+) -> Iterator[bytes]:
+    """Pass a file's bytes on until a line or a row of it is longer than any report's."""
+    in_line = in_row = rows = 0
+    for piece in pieces:
+        end = piece.rfind(line_end)
+        in_line = len(piece) - end - 1 if end >= 0 else in_line + len(piece)
+        if in_line > _MAX_LINE:
             message = f"it has a line of more than {_MAX_LINE // 1024**2} MiB"
             raise UnreadableReportError(message)
-        rows = self._rows_read()
-        self._without_row = self._without_row + len(chunk) if rows == self._rows else 0
-        self._rows = rows
-        if self._without_row > _MAX_ROW:
+        rows_before, rows = rows, rows_read()
+        in_row = in_row + len(piece) if rows == rows_before else 0
+        if in_row > _MAX_ROW:
             message = f"it has {_MAX_ROW // 1024**2} MiB without the end of a row"
             raise UnreadableReportError(message)
-        return len(chunk)
-
-    def close(self) -> None:
-        self._unpacker.shutdown(wait=False)
-        super().close()
-
-    def _unpack(self) -> bytes:
-        """Return the next bytes, and begin with those that follow them."""
-        chunk = self._next.result()
-        if chunk:
-            self._next = self._unpacker.submit(self._file.read, _CHUNK)
-        return chunk
+        yield piece

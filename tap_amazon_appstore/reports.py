@@ -67,9 +67,6 @@ _LONGEST_PARSED_CELL = 40
 _ROW_SIZE = 256
 _MOST_EXPECTED_ROWS = 4_000_000
 
-# Bytes that become text at a time.
-_CHUNK = 256 * 1024
-
 _BAD_BYTES = "tap_amazon_appstore.bad_bytes"
 
 
@@ -444,10 +441,8 @@ class ReportReader:
         # For the whole process: one report is read at a time.
         codecs.register_error(_BAD_BYTES, self.findings.keep_bad_bytes)
         text = io.TextIOWrapper(
-            part.file, encoding="utf-8-sig", errors=_BAD_BYTES, newline=part.line_end
+            part, encoding="utf-8-sig", errors=_BAD_BYTES, newline=part.line_end
         )
-        # 8 KiB by default, which takes half as long again.
-        text._CHUNK_SIZE = _CHUNK  # type: ignore[attr-defined]  # noqa: SLF001
         csv.field_size_limit(_MAX_CELL)
         # `strict`: a quote that is never closed would else swallow all rows that follow.
         lines = csv.reader(text, strict=True)
