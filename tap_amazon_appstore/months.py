@@ -32,12 +32,15 @@ def parse_month(text: str) -> date:
 
 
 def add_months(month: date, count: int) -> date:
-    """Return the month that lies `count` months later, or earlier, but never before the first."""
-    index = max(
-        month.year * 12 + month.month - 1 + count,
-        FIRST_MONTH.year * 12 + FIRST_MONTH.month - 1,
-    )
-    return date(index // 12, index % 12 + 1, 1)
+    """Return the month that lies `count` months later, or earlier if that is negative."""
+    years, index = divmod(month.month - 1 + count, 12)
+    return date(month.year + years, index + 1, 1)
+
+
+def look_back(month: date, count: int) -> date:
+    """Return the month `count` months earlier, but none before the first one that has reports."""
+    years, months = month.year - FIRST_MONTH.year, month.month - FIRST_MONTH.month
+    return add_months(month, -min(count, 12 * years + months))
 
 
 def months_between(first: date, last: date) -> Iterator[date]:

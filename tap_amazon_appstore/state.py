@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.exceptions import FatalSyncError
 
 from tap_amazon_appstore.client import FileIdentity
-from tap_amazon_appstore.months import add_months, parse_month
+from tap_amazon_appstore.months import look_back, parse_month
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,13 +40,13 @@ class ReportState:
         """Return the month that a run begins with, never before `start`."""
         if self.bookmark is None:
             return start
-        return max(start, add_months(self.bookmark, -self._lookback))
+        return max(start, look_back(self.bookmark, self._lookback))
 
     def complete(self, month: date, identity: FileIdentity, replication_key: str) -> None:
         """Note that a month's report has been read to its end."""
         self.bookmark = max(month, self.bookmark or month)
         self.files[month] = identity
-        checked_again = add_months(self.bookmark, -self._lookback)
+        checked_again = look_back(self.bookmark, self._lookback)
         self._state["replication_key"] = replication_key
         self._state["replication_key_value"] = self.bookmark.isoformat()
         self._state["files"] = {

@@ -16,7 +16,13 @@ from singer_sdk.exceptions import FatalSyncError
 
 from sandbox import Sandbox, make_csv
 from tap_amazon_appstore.client import FileIdentity
-from tap_amazon_appstore.months import add_months, current_month, months_between, parse_month
+from tap_amazon_appstore.months import (
+    add_months,
+    current_month,
+    look_back,
+    months_between,
+    parse_month,
+)
 from tap_amazon_appstore.state import ReportState
 from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.conftest import catalog_with
@@ -82,15 +88,28 @@ def test_what_is_no_date_has_no_month(text: str) -> None:
         (JANUARY, -1, date(2023, 12, 1)),
         (JANUARY, 25, date(2026, 2, 1)),
         (MARCH, -24, date(2022, 3, 1)),
-        (date(2018, 2, 1), -1, date(2018, 1, 1)),
-        (date(2018, 1, 1), -1, date(2018, 1, 1)),
-        (MARCH, -1000, date(2018, 1, 1)),
+        (date(2018, 1, 1), -1, date(2017, 12, 1)),
     ],
 )
-def test_months_are_counted_but_never_before_the_first(
+def test_months_are_counted_over_the_ends_of_years(month: date, count: int, other: date) -> None:
+    assert add_months(month, count) == other
+
+
+@pytest.mark.parametrize(
+    ("month", "count", "other"),
+    [
+        (MARCH, 0, MARCH),
+        (MARCH, 3, date(2023, 12, 1)),
+        (date(2018, 2, 1), 1, date(2018, 1, 1)),
+        (date(2018, 2, 1), 2, date(2018, 1, 1)),
+        (MARCH, 10**12, date(2018, 1, 1)),
+        (date(1, 1, 1), 2, date(2018, 1, 1)),
+    ],
+)
+def test_no_look_back_goes_beyond_the_first_month_that_has_reports(
     month: date, count: int, other: date
 ) -> None:
-    assert add_months(month, count) == other
+    assert look_back(month, count) == other
 
 
 def test_months_between_are_all_of_them_both_ends_included() -> None:
