@@ -11,7 +11,7 @@ import requests
 from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
 
-from tap_amazon_appstore.retries import is_transient, retry, send
+from tap_amazon_appstore.http import is_transient, retry, send
 
 SCOPE = "adx_reporting::appstore:marketer"
 

@@ -14,18 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import IO, TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 import requests
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
-from tap_amazon_appstore.archives import (
-    BrokenDownloadError,
-    UnreadableReportError,
-    check_zip,
-)
-from tap_amazon_appstore.retries import is_transient, retry, send, subject
+from tap_amazon_appstore.archives import BrokenDownloadError, check_zip
+from tap_amazon_appstore.http import is_secure, is_transient, retry, send, subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -43,9 +38,6 @@ _RATE_BUFFER_MS = 50
 _AHEAD = 5
 
 _CHUNK = 256 * 1024
-
-# Hosts that may be reached without TLS: the sandbox, never the network.
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Outcome(enum.Enum):
@@ -70,17 +62,6 @@ class Download:
     identity: FileIdentity
     last_modified: datetime
     size: int
-
-
-def is_secure(url: str) -> bool:
-    """Tell whether a URL can be given secrets: it is `https`, or stays on this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    )
 
 
 class ReportingClient:
@@ -307,11 +288,6 @@ def naming(report: str, month: date) -> Iterator[None]:
         yield
     except FatalSyncError as error:
         message = f"The {report} report of {month:%Y-%m} could not be read: {error}"
-        if isinstance(error, UnreadableReportError):
-            message += (
-                "; download it in the Developer Console and compare, and open an issue with this "
-                "sentence"
-            )
     else:
         return
     finally:

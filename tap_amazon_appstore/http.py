@@ -1,4 +1,4 @@
-"""How the tap talks HTTP: time limits, no redirects, and tries again where waiting can help."""
+"""How the tap talks HTTP: TLS, time limits, no redirects, and tries again where waiting can help."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ _T = TypeVar("_T")
 
 MAX_TRIES = 5
 
+# Hosts that may be reached without TLS: the sandbox, never the network.
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 # Seconds to connect, and seconds without a byte.
 _TIMEOUT = (10, 60)
 
@@ -50,6 +53,17 @@ _log = logging.getLogger(__name__)
 
 subject = ContextVar("subject", default="Login with Amazon")
 """What a thread reads at the time, for its warnings."""
+
+
+def is_secure(url: str) -> bool:
+    """Tell whether a URL can be given secrets: it is `https`, or stays on this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    )
 
 
 def send(

@@ -16,7 +16,8 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_amazon_appstore import batches
 from tap_amazon_appstore.auth import LoginWithAmazon
-from tap_amazon_appstore.client import ReportingClient, is_secure
+from tap_amazon_appstore.client import ReportingClient
+from tap_amazon_appstore.http import is_secure
 from tap_amazon_appstore.messages import MessageWriter
 from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
 from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream

@@ -25,9 +25,9 @@ from tap_amazon_appstore.client import (
     FileIdentity,
     Outcome,
     ReportingClient,
-    is_secure,
     naming,
 )
+from tap_amazon_appstore.http import is_secure
 from tap_amazon_appstore.months import add_months
 from tests.data import MONTH, NEXT_MONTH, sales
 
