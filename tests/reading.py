@@ -1,0 +1,130 @@
+"""How the tests of report files read them, within the process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass
+from importlib import resources
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from sandbox import make_csv, make_zip
+from tap_amazon_appstore import schemas
+from tap_amazon_appstore.archives import BrokenDownloadError, UnreadableReportError, check_zip
+from tap_amazon_appstore.reports import Layout, ReportReader
+from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
+from tests.data import EARNINGS, SALE, SUBSCRIPTION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+Row = dict[str, str]
+Record = dict[str, Any]
+
+ADDED = {"report_month": "2024-03-01", "report_last_modified": "2024-04-03T12:30:00+00:00"}
+
+property_test = settings(deadline=None, max_examples=50)
+
+
+def _layout(name: str, identity: tuple[str, ...]) -> Layout:
+    schema = resources.files(schemas).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    return Layout(json.loads(schema), identity)
+
+
+SALES = _layout("sales", SalesStream.identity)
+SUBSCRIPTIONS = _layout("subscriptions", SubscriptionsStream.identity)
+EARNED = _layout("earnings", EarningsStream.identity)
+KINDS = [(SALES, SALE), (SUBSCRIPTIONS, SUBSCRIPTION), (EARNED, EARNINGS)]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What reading a file gave."""
+
+    records: list[Record]
+    warnings: list[str]
+
+    @property
+    def line_ids(self) -> list[str]:
+        """The keys of the records, in order."""
+        return [record["line_id"] for record in self.records]
+
+    @property
+    def rescued(self) -> list[dict[str, str]]:
+        """What each record's `_rescued_data` holds."""
+        return [json.loads(record["_rescued_data"] or "{}") for record in self.records]
+
+
+def read_file(reader: ReportReader, file: IO[bytes]) -> Iterator[Record]:
+    """Read an archive, each record by its columns' names."""
+    return map(msgspec.structs.asdict, reader.read(file))
+
+
+def read_zip(archive: bytes, layout: Layout = SALES) -> Report:
+    """Check an archive and read it, as the tap does with a download."""
+    file = io.BytesIO(archive)
+    check_zip(file)
+    reader = ReportReader(layout, ADDED)
+    records = list(read_file(reader, file))
+    return Report(records, list(reader.findings.warnings()))
+
+
+def try_to_read_zip(archive: bytes, layout: Layout = SALES) -> Report | str:
+    """Read an archive, or return the sentence with which it is refused."""
+    try:
+        return read_zip(archive, layout)
+    except (BrokenDownloadError, UnreadableReportError) as refusal:
+        return str(refusal)
+
+
+def read_csv(content: str | bytes, layout: Layout = SALES) -> Report:
+    """Read a report of one part."""
+    return read_zip(make_zip({"sales-2024-03-00000.csv": content}), layout)
+
+
+def read_rows(rows: Iterable[Mapping[str, str]], layout: Layout = SALES) -> Report:
+    """Read a report of these rows."""
+    return read_csv(make_csv(rows), layout)
+
+
+def read_cell(header: str, cell: str, layout: Layout = SALES) -> Record:
+    """Read a row with a cell under a header, and return its record."""
+    row = next(row for other, row in KINDS if other is layout)
+    (record,) = read_rows([{**row, header: cell}], layout).records
+    return record
+
+
+def write_csv(
+    rows: Iterable[Sequence[str]], *, quoting: Literal[0, 1] = csv.QUOTE_MINIMAL, end: str = "\n"
+) -> str:
+    """Write rows, ragged ones too, as CSV."""
+    lines = []
+    for row in rows:
+        line = io.StringIO(newline="")
+        # Whatever the line end is, both of its characters are quoted in a cell.
+        csv.writer(line, quoting=quoting, lineterminator="\r\n").writerow(row)
+        lines.append(line.getvalue().removesuffix("\r\n") + end)
+    return "".join(lines)
+
+
+def snake(name: str) -> str:
+    """Return the column of a documented header name."""
+    return "_".join(re.findall("[a-z]+", name.lower()))
+
+
+# CSV before Python 3.11 cannot hold a NUL.
+anything = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+numberish = st.text("0123456789+-., _eE٣\u00a0", max_size=24)
+timeish = st.text("0123456789/-: TZPSDX+\n", max_size=24)
+cells = st.one_of(
+    anything,
+    numberish,
+    timeish,
+    st.sampled_from(["", " ", "1", "-4.90", "Yes", "no", "NA", "2024-03-01", 'a, "b"\r\nc']),
+)
