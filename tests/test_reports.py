@@ -685,6 +685,8 @@ def test_occurrences_are_counted_however_many_were_expected(
         counter[kind] += 1
         assert occurrences.count(kind.to_bytes(16, "little")) == counter[kind]
 
+    assert occurrences.total == length
+
 
 # ------------------------------------------------------------------------------------ broken CSV
 
@@ -774,8 +776,10 @@ def test_ten_thousand_columns_are_read_and_more_than_any_sheet_has_are_refused()
 
     assert rescued == more
     header, row = make_csv([SALE]).splitlines()
-    for lines in ([header + ",x" * 20_000, row], [header, row + ",x" * 20_000]):
-        with pytest.raises(UnreadableReportError, match="a row of 20,023 cells"):
+    most = 16_384 - len(SALE)
+    assert len(read_csv("\n".join([header + ",x" * most, row + ",x" * most])).rescued[0]) == most
+    for lines in ([header + ",x" * (most + 1), row], [header, row + ",x" * (most + 1)]):
+        with pytest.raises(UnreadableReportError, match="a row of 16,385 cells"):
             read_csv("\n".join(lines))
 
 
