@@ -1,20 +1,7 @@
 {% set report = source('amazon_appstore', 'sales') %}
 
-with newest as (
-    select
-        report_month,
-        max(report_last_modified) as report_last_modified
-    from {{ report }}
-    group by report_month
-),
-
--- Lines of an older file than their month's newest are lines that Amazon has withdrawn.
-standing as (
-    select report.*
-    from {{ report }} as report
-    inner join newest
-        on report.report_month = newest.report_month
-        and report.report_last_modified = newest.report_last_modified
+with standing as (
+    {{ standing_lines(report) }}
 )
 
 select
