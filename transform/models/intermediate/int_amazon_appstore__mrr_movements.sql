@@ -59,7 +59,7 @@ events as (
 
 changes as (
     select
-        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as date_month,
+        {{ month_of('date_day') }} as date_month,
         date_day,
         subscriber_id,
         app_name,

@@ -81,7 +81,7 @@ compared as (
 
 select
     date_day,
-    cast({{ dbt.date_trunc('month', 'date_day') }} as date) as date_month,
+    {{ month_of('date_day') }} as date_month,
     'amazon_appstore' as app_platform,
     app_name,
     asin,

@@ -9,8 +9,7 @@ select
     cast(report_month as date) as report_month,
     cast(report_last_modified as timestamp) as report_last_modified,
     cast(coalesce(transaction_date, report_month) as date) as date_day,
-    cast({{ dbt.date_trunc('month', 'coalesce(transaction_date, report_month)') }} as date)
-        as date_month,
+    {{ month_of('coalesce(transaction_date, report_month)') }} as date_month,
     cast(transaction_at as timestamp) as transaction_at,
     lower(transaction_type) as transaction_type,
     coalesce(adjustment, false) as is_adjustment,
