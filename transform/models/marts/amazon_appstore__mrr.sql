@@ -1,3 +1,6 @@
+{% set gains, losses = ['new', 'expansion', 'reactivated'], ['contraction', 'churned'] %}
+{% set days_of_series = '(partition by app_name, asin, vendor_sku, currency order by date_day)' %}
+
 with days as (
     select date_day from {{ ref('int_amazon_appstore__days') }}
 ),
@@ -70,10 +73,10 @@ moved as (
         max(subscription_name) as subscription_name,
         max(subscription_duration) as subscription_duration,
         currency,
-        {% for movement in ['new', 'expansion', 'reactivated'] %}
+        {% for movement in gains %}
         sum(case when movement = '{{ movement }}' then mrr_change else 0 end) as {{ movement }}_mrr,
         {% endfor %}
-        {% for movement in ['contraction', 'churned'] %}
+        {% for movement in losses %}
         sum(case when movement = '{{ movement }}' then -mrr_change else 0 end) as {{ movement }}_mrr,
         {% endfor %}
         sum(mrr_change) as mrr_change,
@@ -97,17 +100,10 @@ select
     subscription_name,
     subscription_duration,
     currency,
-    cast(
-        sum(mrr_change) over (
-            partition by app_name, asin, vendor_sku, currency order by date_day
-        ) as {{ dbt.type_numeric() }}
-    ) as mrr,
-    {% for movement in ['new', 'expansion', 'reactivated', 'contraction', 'churned'] %}
+    cast(sum(mrr_change) over {{ days_of_series }} as {{ dbt.type_numeric() }}) as mrr,
+    {% for movement in gains + losses %}
     cast({{ movement }}_mrr as {{ dbt.type_numeric() }}) as {{ movement }}_mrr,
     {% endfor %}
-    cast(
-        sum(subscribers_change) over (
-            partition by app_name, asin, vendor_sku, currency order by date_day
-        ) as {{ dbt.type_bigint() }}
-    ) as subscribers
+    cast(sum(subscribers_change) over {{ days_of_series }} as {{ dbt.type_bigint() }})
+        as subscribers
 from moved

@@ -1,3 +1,7 @@
+{% set counts = ['active', 'started', 'ended', 'refunded'] %}
+{% set types, prefixes = ['trial', 'paid'], ['', 'trial_', 'paid_'] %}
+{% set days_of_series = '(partition by app_name, asin, vendor_sku order by date_day)' %}
+
 with report as (
     select * from {{ ref('stg_amazon_appstore__subscriptions') }}
 ),
@@ -15,9 +19,9 @@ figures as (
         vendor_sku,
         subscription_name,
         subscription_duration,
-        {% for count in ['active', 'started', 'ended', 'refunded'] %}
+        {% for count in counts %}
         {{ count }},
-        {% for type in ['trial', 'paid'] %}
+        {% for type in types %}
         case when subscription_type = '{{ type }}' then {{ count }} else 0 end as {{ type }}_{{ count }},
         {% endfor %}
         {% endfor %}
@@ -33,9 +37,9 @@ figures as (
         vendor_sku,
         subscription_name,
         subscription_duration,
-        {% for count in ['active', 'started', 'ended', 'refunded'] %}
+        {% for count in counts %}
         null as {{ count }},
-        {% for type in ['trial', 'paid'] %}
+        {% for type in types %}
         null as {{ type }}_{{ count }},
         {% endfor %}
         {% endfor %}
@@ -51,8 +55,8 @@ daily as (
         vendor_sku,
         max(subscription_name) as subscription_name,
         max(subscription_duration) as subscription_duration,
-        {% for count in ['active', 'started', 'ended', 'refunded'] %}
-        {% for prefix in ['', 'trial_', 'paid_'] %}
+        {% for count in counts %}
+        {% for prefix in prefixes %}
         cast(sum({{ prefix }}{{ count }}) as {{ dbt.type_bigint() }}) as {{ prefix }}{{ count }},
         {% endfor %}
         {% endfor %}
@@ -69,12 +73,8 @@ compared as (
     select
         *,
         case
-            when lag(date_day) over (
-                partition by app_name, asin, vendor_sku order by date_day
-            ) = {{ dbt.dateadd('day', -1, 'date_day') }}
-                then lag(paid_active) over (
-                    partition by app_name, asin, vendor_sku order by date_day
-                )
+            when lag(date_day) over {{ days_of_series }} = {{ dbt.dateadd('day', -1, 'date_day') }}
+                then lag(paid_active) over {{ days_of_series }}
         end as paid_active_previous_day
     from daily
 )
@@ -88,8 +88,8 @@ select
     vendor_sku,
     subscription_name,
     subscription_duration,
-    {% for prefix in ['', 'trial_', 'paid_'] %}
-    {% for count in ['active', 'started', 'ended', 'refunded'] %}
+    {% for prefix in prefixes %}
+    {% for count in counts %}
     {{ prefix }}{{ count }},
     {% endfor %}
     {% endfor %}
