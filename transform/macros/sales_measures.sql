@@ -21,3 +21,15 @@
         'estimated_earnings',
     ]) }}
 {% endmacro %}
+
+
+{#- The sums of these measures. Cast, because warehouses widen the type of what they add up. -#}
+{% macro sales_sums() -%}
+    {% for count in sales_counts() %}
+    cast(sum({{ count }}) as {{ dbt.type_bigint() }}) as {{ count }},
+    {%- endfor %}
+    {%- for amount in sales_amounts() %}
+    cast(sum({{ amount }}) as {{ dbt.type_numeric() }}) as {{ amount }}
+    {%- if not loop.last %},{% endif %}
+    {%- endfor %}
+{%- endmacro %}

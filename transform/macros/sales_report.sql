@@ -21,12 +21,7 @@ summed as (
         max({{ name }}) as {{ name }},
         {% endfor %}
         currency,
-        {% for count in sales_counts() %}
-        cast(sum({{ count }}) as {{ dbt.type_bigint() }}) as {{ count }},
-        {% endfor %}
-        {% for amount in sales_amounts() %}
-        cast(sum({{ amount }}) as {{ dbt.type_numeric() }}) as {{ amount }},
-        {% endfor %}
+        {{ sales_sums() }},
         cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
         cast(sum(report_versions) as {{ dbt.type_bigint() }}) as report_versions
     from sales

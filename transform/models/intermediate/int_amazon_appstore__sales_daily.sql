@@ -58,12 +58,7 @@ select
     country_short,
     device,
     currency,
-    {% for count in sales_counts() %}
-    cast(sum({{ count }}) as {{ dbt.type_bigint() }}) as {{ count }},
-    {% endfor %}
-    {% for amount in sales_amounts() %}
-    cast(sum({{ amount }}) as {{ dbt.type_numeric() }}) as {{ amount }},
-    {% endfor %}
+    {{ sales_sums() }},
     -- A file written after its month's end tells of all its days, an earlier one up to its last line.
     max(
         case
