@@ -153,25 +153,20 @@ class _Occurrences:
 
     def __init__(self, expected: int = 0) -> None:
         """Make room for as many digests; there can be more."""
-        self._resize(1 << max(10, (expected * 4 // 3).bit_length()))
-        self._repeated: Counter[int] = Counter()
-        self._repeats = 0
-
-    @property
-    def total(self) -> int:
+        self.total = 0
         """How many digests have been counted."""
-        used = (self._mask + 1) * 3 // 4 - self._free
-        return used + self._repeats
+        self._repeated: Counter[int] = Counter()
+        self._resize(1 << max(10, (expected * 4 // 3).bit_length()))
 
     def count(self, digest: bytes) -> int:
         """Count `digest`, and return how often it has been counted by now."""
+        self.total += 1
         value = hash(digest) or 1
         table, mask = self._table, self._mask
         slot = value & mask
         while present := table[slot]:
             if present == value:
                 self._repeated[value] += 1
-                self._repeats += 1
                 return self._repeated[value] + 1
             slot = (slot + 1) & mask
         table[slot] = value
