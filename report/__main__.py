@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .figures import read_figures
-from .marts import QUERIES
-from .page import render
-from .warehouse import WarehouseError, connect
+from report.figures import read_figures
+from report.marts import QUERIES
+from report.page import render
+from report.warehouse import WarehouseError, connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

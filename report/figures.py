@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from .marts import QUERIES, Query, sql
+from report.marts import QUERIES, Query, sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
-    from .warehouse import Row, Warehouse
+    from report.warehouse import Row, Warehouse
 
 Results = dict[str, "Sequence[Row]"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 if TYPE_CHECKING:
-    from .warehouse import Row
+    from report.warehouse import Row
 
 KEPT = 20
 """Of each app's countries, devices and products as many keep their names: the first by units, and

@@ -14,7 +14,7 @@ from markupsafe import Markup
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .figures import Figures
+    from report.figures import Figures
 
 _HOME = Path(__file__).parent
 

@@ -4,12 +4,12 @@ It is no part of the tap and never shipped with it. See `Sandbox`; from a shell,
 `python -m sandbox COMMAND` runs a command with the settings of a sample account.
 """
 
-from .accounts import Account
-from .archive import make_csv, make_zip
-from .calls import Request
-from .faults import FAULTS, Fault
-from .samples import write_sample_zip
-from .sandbox import Sandbox
+from sandbox.accounts import Account
+from sandbox.archive import make_csv, make_zip
+from sandbox.calls import Request
+from sandbox.faults import FAULTS, Fault
+from sandbox.samples import write_sample_zip
+from sandbox.sandbox import Sandbox
 
 __all__ = [
     "FAULTS",

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from .faults import FAULTS, find_fault
-from .reporting import REPORTS
-from .samples import months_until
-from .sandbox import Sandbox
+from sandbox.faults import FAULTS, find_fault
+from sandbox.reporting import REPORTS
+from sandbox.samples import months_until
+from sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-    from .accounts import Account
+    from sandbox.accounts import Account
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,14 +13,14 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import archive, samples
-from .faults import ArmedFault, find_fault
-from .login import SIGN_IN_PATH, TOKEN_PATH
-from .reporting import REPORTS
+from sandbox import archive, samples
+from sandbox.faults import ArmedFault, find_fault
+from sandbox.login import SIGN_IN_PATH, TOKEN_PATH
+from sandbox.reporting import REPORTS
 
 if TYPE_CHECKING:
-    from .bucket import Bucket
-    from .calls import Request
+    from sandbox.bucket import Bucket
+    from sandbox.calls import Request
 
 Content = bytes | str | Mapping[str, bytes | str] | Path
 """A report file: a ZIP (its bytes or its path), the text of its only CSV, or its members."""

@@ -17,8 +17,8 @@ from moto.moto_server.werkzeug_app import create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.wrappers import Request, Response
 
-from . import signature
-from .signature import Claim, KeyPair
+from sandbox import signature
+from sandbox.signature import Claim, KeyPair
 
 _SECOND = timedelta(seconds=1)
 

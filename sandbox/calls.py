@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import werkzeug
     from werkzeug.datastructures import Headers
 
-    from .accounts import Account
+    from sandbox.accounts import Account
 
 Service = Literal["lwa", "api", "bucket"]
 

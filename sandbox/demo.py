@@ -21,8 +21,8 @@ from psycopg.rows import dict_row
 from rich.console import Console
 from rich.table import Table
 
-from .samples import months_until
-from .sandbox import Sandbox
+from sandbox.samples import months_until
+from sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from .bucket import s3_error
-from .reporting import not_authorized, too_many_requests
+from sandbox.bucket import s3_error
+from sandbox.reporting import not_authorized, too_many_requests
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from .calls import Call, Service
+    from sandbox.calls import Call, Service
 
 Answer = Callable[[], Response]
 Behaviour = Callable[["Call", Answer], Response]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from .calls import Call
+    from sandbox.calls import Call
 
 TOKEN_PATH = "/auth/o2/token"  # noqa: S105 - a path
 SIGN_IN_PATH = "/ap/signin"

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from .calls import Call
+    from sandbox.calls import Call
 
 REPORTS = ("sales", "subscription", "earnings")
 

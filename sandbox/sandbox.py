@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import werkzeug
 from werkzeug.datastructures import Headers
 
-from . import login, reporting
-from .accounts import Account, Surroundings, parse_key
-from .bucket import Bucket
-from .calls import Call, Request
-from .faults import answer_through
-from .login import TOKEN_PATH
-from .server import LoopbackServer
+from sandbox import login, reporting
+from sandbox.accounts import Account, Surroundings, parse_key
+from sandbox.bucket import Bucket
+from sandbox.calls import Call, Request
+from sandbox.faults import answer_through
+from sandbox.login import TOKEN_PATH
+from sandbox.server import LoopbackServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -13,9 +13,8 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from sandbox.archive import member, member_name, open_archive
-
-from . import earnings, sales, subscriptions
-from .layout import Layout
+from sandbox.samples import earnings, sales, subscriptions
+from sandbox.samples.layout import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

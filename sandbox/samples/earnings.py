@@ -8,8 +8,8 @@ from itertools import count, islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from .catalogue import MARKETPLACES, Marketplace
-from .layout import Table, observed_time
+from sandbox.samples.catalogue import MARKETPLACES, Marketplace
+from sandbox.samples.layout import Table, observed_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from operator import itemgetter
 from random import Random
 from typing import TYPE_CHECKING
 
-from .layout import Table, documented_time, observed_time
-from .trade import Sale, new_invoice_id, new_order_id, sales_of
+from sandbox.samples.layout import Table, documented_time, observed_time
+from sandbox.samples.trade import Sale, new_invoice_id, new_order_id, sales_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -7,8 +7,8 @@ import math
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from .catalogue import MARKETPLACES, PLANS, Marketplace, Product
-from .layout import Table
+from sandbox.samples.catalogue import MARKETPLACES, PLANS, Marketplace, Product
+from sandbox.samples.layout import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

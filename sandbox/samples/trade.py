@@ -12,8 +12,8 @@ from itertools import count, cycle, islice
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import catalogue
-from .catalogue import MARKETPLACES, TERM_MONTHS, Marketplace, Product
+from sandbox.samples import catalogue
+from sandbox.samples.catalogue import MARKETPLACES, TERM_MONTHS, Marketplace, Product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

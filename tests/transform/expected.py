@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .rows import Row, add_months, term_end
+from tests.transform.rows import Row, add_months, term_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

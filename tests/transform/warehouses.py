@@ -19,7 +19,7 @@ from tap_amazon_appstore import schemas
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from .rows import Row
+    from tests.transform.rows import Row
 
 PROJECT = Path(__file__).parents[2] / "transform"
 
