@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from sandbox import make_csv
 from tests.data import MONTH, sale
-from tests.readme import README, own_settings, with_parts
+from tools.readme import README, own_settings, with_parts
 
 if TYPE_CHECKING:
     from tests.conftest import Tap
@@ -31,7 +31,7 @@ def meltano_plugin() -> dict[str, Any]:
 def test_made_parts_of_the_readme_are_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
 
-    assert text == with_parts(text), "run: uv run python -m tests.readme"
+    assert text == with_parts(text), "run: uv run python -m tools.readme"
 
 
 def test_every_setting_has_a_title_and_a_description() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tests.hub import ENTRY, WITHOUT_EFFECT, entry
-from tests.readme import own_settings
+from tools.hub import ENTRY, WITHOUT_EFFECT, entry
+from tools.readme import own_settings
 
 PROJECT = Path(__file__).parent.parent
 MELTANO = Path(sysconfig.get_path("scripts"), "meltano")
@@ -32,7 +32,7 @@ def settings(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_entry_is_up_to_date() -> None:
     text = ENTRY.read_text(encoding="utf-8")
 
-    assert text == entry(), "run: uv run python -m tests.hub"
+    assert text == entry(), "run: uv run python -m tools.hub"
 
 
 def test_entry_selects_requires_and_can_do_what_meltano_yml_says(

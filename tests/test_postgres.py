@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 
 from sandbox import make_csv
 from tests.data import MONTH, NEXT_MONTH, sale, subscription
-from tests.readme import README
+from tools.readme import README
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from tests.conftest import TAP
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
 ENTRY = Path(__file__).parent.parent / "docs" / "hub" / "tap-amazon-appstore.yml"
 
 PREREQ = """\

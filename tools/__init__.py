@@ -1,0 +1,1 @@
+"""Makes what is written from the code: parts of the README, and the entry in Meltano's hub."""
