@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import archive, samples
-from sandbox.faults import ArmedFault, find_fault
+from sandbox.faults import ArmedFault, find_fault, unnamed_fault
 from sandbox.login import SIGN_IN_PATH, TOKEN_PATH
 from sandbox.reporting import REPORTS
 
 if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
     from sandbox.bucket import Bucket
-    from sandbox.calls import Request
+    from sandbox.calls import Request, Service
+    from sandbox.faults import Behaviour
 
 Content = bytes | str | Mapping[str, bytes | str] | Path
 """A report file: a ZIP (its bytes or its path), the text of its only CSV, or its members."""
@@ -155,8 +158,24 @@ class Account:
         """
         self.faults.append(ArmedFault(find_fault(name), times, report, month))
 
+    def misbehave(
+        self,
+        service: Service,
+        behaviour: Behaviour | Response,
+        times: int | None = 1,
+        report: str | None = None,
+        month: date | None = None,
+    ) -> None:
+        """Let a service answer in a way that is no fault with a name.
+
+        `behaviour` is called with the request and with a function that answers it as usual, and
+        returns what is sent; or it is a response that is sent as it is. The rest is as for `fail`.
+        """
+        fault = unnamed_fault(service, behaviour)
+        self.faults.append(ArmedFault(fault, times, report, month))
+
     def mend(self) -> None:
-        """Switch all faults off."""
+        """Switch all faults off, those without a name too."""
         self.faults.clear()
 
     def revoke_tokens(self) -> None:

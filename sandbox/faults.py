@@ -52,6 +52,13 @@ def find_fault(name: str) -> Fault:
         raise ValueError(message) from None
 
 
+def unnamed_fault(service: Service, behaviour: Behaviour | Response) -> Fault:
+    """Return a fault that stands in no list. A response is what it answers, every time."""
+    if isinstance(behaviour, Response):
+        behaviour = _always(behaviour)
+    return Fault(f"misbehaviour of {service}", service, "", behaviour)
+
+
 class ArmedFault:
     """A fault that is switched on for some requests of an account."""
 
@@ -132,7 +139,8 @@ def _api_503(_call: Call, _answer: Answer) -> Response:
 
 
 @_fault("api-drop", "api", "the API closes the connection without an answer")
-def _api_drop(_call: Call, _answer: Answer) -> Response:
+def drop(_call: Call, _answer: Answer) -> Response:
+    """Close the connection without an answer."""
     raise ConnectionAbortedError
 
 
@@ -187,7 +195,8 @@ def _bucket_503(_call: Call, _answer: Answer) -> Response:
 
 
 @_fault("bucket-drop", "bucket", "the connection is closed after half of the file")
-def _bucket_drop(_call: Call, answer: Answer) -> Response:
+def cut_short(_call: Call, answer: Answer) -> Response:
+    """Close the connection after half of an answer that says how long it would have been."""
     response = answer()
     body = response.get_data()
     response.response = _first_half(body)
@@ -220,6 +229,14 @@ def _bucket_ignores_conditions(call: Call, answer: Answer) -> Response:
     for header in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"):
         call.http.environ.pop(header, None)
     return answer()
+
+
+def _always(response: Response) -> Behaviour:
+    # A response can be sent once: each request gets one of its own.
+    def answer(_call: Call, _answer: Answer) -> Response:
+        return Response(response.get_data(), response.status, response.headers)
+
+    return answer
 
 
 def _unavailable() -> Response:

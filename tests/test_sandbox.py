@@ -29,14 +29,18 @@ import pytest
 import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from werkzeug import Response
 
 from sandbox import FAULTS, Sandbox, make_csv, make_zip, write_sample_zip
 from sandbox.__main__ import main
+from sandbox.faults import cut_short, drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sandbox import Account
+    from sandbox.calls import Call
+    from sandbox.faults import Answer, Behaviour
 
 MONTH = date(2024, 3, 1)
 TODAY = date(2024, 6, 15)
@@ -693,6 +697,46 @@ class TestFaults:
         assert client.download(**{"If-None-Match": etag}).status_code == 200
         assert client.download(**{"If-None-Match": etag}).status_code == 304
 
+    def test_without_a_name_are_responses(self, client: Client) -> None:
+        client.account.misbehave("api", Response("A teapot", 418, {"Tea": "green"}), times=2)
+        first, second, third = (client.ask() for _ in range(3))
+        for answer in (first, second):
+            assert (answer.status_code, answer.text) == (418, "A teapot")
+            assert answer.headers["Tea"] == "green"
+        assert third.status_code == 200
+
+    def test_without_a_name_are_what_is_made_of_request_and_answer(self, client: Client) -> None:
+        def with_month(call: Call, answer: Answer) -> Response:
+            return Response(f"{call.month} {answer().get_data(as_text=True)}", 202)
+
+        client.account.misbehave("api", with_month)
+        answer = client.ask()
+        assert answer.status_code == 202
+        month, url = answer.text.split()
+        assert (month, get(url).status_code) == ("2024-03-01", 200)
+        assert client.ask().status_code == 200
+
+    def test_without_a_name_happen_to_one_service_report_and_month(self, client: Client) -> None:
+        teapot = Response(status=418)
+        client.account.misbehave("api", teapot, None, "sales", date(2024, 1, 31))
+        client.account.misbehave("bucket", teapot, report="subscription")
+        client.account.put_report("subscription", MONTH, CSV)
+        paths = ("sales/2024/01", "subscription/2024/01", "sales/2024/02", "sales/2024/01")
+        assert [client.ask(path).status_code for path in paths] == [418, 400, 400, 418]
+        assert client.download().status_code == 200
+        assert client.download("subscription/2024/03").status_code == 418
+        client.account.mend()
+        assert client.ask("sales/2024/01").status_code == 400
+
+    @pytest.mark.parametrize("behaviour", [drop, cut_short])
+    def test_can_strike_at_other_services_than_their_own(
+        self, client: Client, behaviour: Behaviour
+    ) -> None:
+        client.account.misbehave("lwa", behaviour)
+        with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
+            client.ask_for_token()
+        assert client.ask_for_token().status_code == 200
+
     def test_happen_as_often_as_asked(self, client: Client) -> None:
         client.account.fail("api-503", times=2)
         assert [client.ask().status_code for _ in range(4)] == [503, 503, 200, 200]
@@ -736,6 +780,8 @@ class TestFaults:
     def test_of_login_do_not_depend_on_a_report(self, account: Account) -> None:
         with pytest.raises(ValueError, match="lwa-503"):
             account.fail("lwa-503", report="sales")
+        with pytest.raises(ValueError, match="misbehaviour of lwa"):
+            account.misbehave("lwa", drop, month=MONTH)
 
 
 class Report(NamedTuple):
