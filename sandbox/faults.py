@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 Answer = Callable[[], Response]
 Behaviour = Callable[["Call", Answer], Response]
 
+REPORT_NOT_AVAILABLE = (
+    "Report Not Available: You are attempting to copy a file, and a file with the specified name "
+    "does not exist in the S3 folder: fatal error: An error occurred (403) when calling the "
+    "HeadObject operation: Forbidden"
+)
+"""What the API says of a report whose file is not in the bucket."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -176,7 +183,7 @@ def _url_expired(call: Call, answer: Answer) -> Response:
 
 @_fault("report-not-available", "api", "the API says that the file is not in the bucket")
 def _report_not_available(_call: Call, _answer: Answer) -> Response:
-    return Response(_REPORT_NOT_AVAILABLE, status=403)
+    return Response(REPORT_NOT_AVAILABLE, status=403)
 
 
 @_fault("bucket-403", "bucket", "the bucket denies access")
@@ -281,10 +288,3 @@ def _inside_compressed_data(archive: bytes) -> int:
     name_length = int.from_bytes(archive[header + 26 : header + 28], "little")
     extra_length = int.from_bytes(archive[header + 28 : header + 30], "little")
     return header + 30 + name_length + extra_length + largest.compress_size // 2
-
-
-_REPORT_NOT_AVAILABLE = (
-    "Report Not Available: You are attempting to copy a file, and a file with the specified name "
-    "does not exist in the S3 folder: fatal error: An error occurred (403) when calling the "
-    "HeadObject operation: Forbidden"
-)

@@ -17,8 +17,8 @@ import pytest
 from singer_sdk.exceptions import FatalSyncError
 from werkzeug import Response
 
-from sandbox import Fault, Sandbox, make_csv, make_zip
-from sandbox.faults import ArmedFault
+from sandbox import Sandbox, make_csv, make_zip
+from sandbox.faults import cut_short
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import (
     Download,
@@ -32,7 +32,7 @@ from tap_amazon_appstore.months import add_months
 from tests.data import MONTH, NEXT_MONTH, sales
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sandbox import Account
     from sandbox.calls import Call, Service
@@ -110,22 +110,26 @@ def publish(account: Account, *months: date) -> bytes:
     return content
 
 
-def misbehave(
-    account: Account,
-    service: Service,
-    behaviour: Behaviour | Callable[[], Response],
-    times: int | None = None,
-    month: date | None = None,
-) -> None:
-    """Let a service answer in a way that the sandbox has no name for."""
-    fault = Fault("of a test", service, "", behaviour)  # type: ignore[arg-type]
-    account.faults.append(ArmedFault(fault, times, None, month))
+def without(*headers: str) -> Behaviour:
+    """Leave headers out of the answer."""
+
+    def leave_out(_: Call, answer: Answer) -> Response:
+        response = answer()
+        for name in headers:
+            del response.headers[name]
+        return response
+
+    return leave_out
 
 
-def says(body: str, status: int = 200, **headers: str) -> Behaviour:
-    """Answer this, whatever is asked."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _, __: Response(body, status, named)
+def late(seconds: float) -> Behaviour:
+    """Answer as usual, but later."""
+
+    def wait(_: Call, answer: Answer) -> Response:
+        time.sleep(seconds)
+        return answer()
+
+    return wait
 
 
 def asked(account: Account, service: Service = "api") -> int:
@@ -227,13 +231,8 @@ def test_a_slash_at_the_end_of_the_apis_url_does_not_matter(account: Account) ->
 
 
 def test_a_file_without_a_time_was_written_now(account: Account, client: Client) -> None:
-    def without_time(_: Call, answer: Answer) -> Response:
-        response = answer()
-        del response.headers["Last-Modified"]
-        return response
-
     publish(account, MONTH)
-    misbehave(account, "bucket", without_time)
+    account.misbehave("bucket", without("Last-Modified"), times=None)
     before = datetime.now(timezone.utc).replace(microsecond=0)
 
     download = client.fetch("sales", MONTH)
@@ -260,7 +259,7 @@ def test_a_file_without_a_time_was_written_now(account: Account, client: Client)
 def test_answers_that_say_that_there_is_no_report(
     account: Account, client: Client, body: str, status: int
 ) -> None:
-    misbehave(account, "api", says(body, status))
+    account.misbehave("api", Response(body, status), times=None)
 
     assert client.fetch("sales", MONTH) is Outcome.NO_REPORT
     assert client.may_read("sales", MONTH)
@@ -286,14 +285,15 @@ def test_answers_that_say_that_there_is_no_report(
 def test_answers_that_say_nothing_known(
     account: Account, client: Client, body: str, status: int, words: str
 ) -> None:
-    misbehave(account, "api", says(body, status))
+    account.misbehave("api", Response(body, status), times=None)
 
     assert words in refusal(client)
     assert (asked(account), asked(account, "bucket")) == (1, 0)
 
 
 def test_a_redirect_is_not_followed(account: Account, client: Client) -> None:
-    misbehave(account, "api", says("", 302, Location=account.sign_in_url))
+    redirect = Response("", 302, {"Location": account.sign_in_url})
+    account.misbehave("api", redirect, times=None)
 
     assert "a redirect (302), and none is followed; check api_url" in refusal(client)
     assert [request.service for request in account.requests] == ["lwa", "api"]
@@ -320,14 +320,10 @@ def test_a_known_version_is_not_downloaded_again(account: Account, client: Clien
 
 
 def test_without_a_condition_the_headers_tell(account: Account, client: Client) -> None:
-    def unconditionally(call: Call, answer: Answer) -> Response:
-        call.http.environ.pop("HTTP_IF_NONE_MATCH", None)
-        return answer()
-
     publish(account, MONTH)
     download = client.fetch("sales", MONTH)
     assert isinstance(download, Download)
-    misbehave(account, "bucket", unconditionally)
+    account.fail("bucket-ignores-conditions", times=None)
 
     assert client.fetch("sales", MONTH, download.identity) is Outcome.UNCHANGED
     other = download.identity._replace(etag='"another"')
@@ -338,13 +334,8 @@ def test_without_a_condition_the_headers_tell(account: Account, client: Client) 
 def test_a_file_that_nothing_identifies_is_always_downloaded(
     account: Account, client: Client
 ) -> None:
-    def without_identity(_: Call, answer: Answer) -> Response:
-        response = answer()
-        del response.headers["ETag"], response.headers["Last-Modified"]
-        return response
-
     publish(account, MONTH)
-    misbehave(account, "bucket", without_identity)
+    account.misbehave("bucket", without("ETag", "Last-Modified"), times=None)
     download = client.fetch("sales", MONTH)
     assert isinstance(download, Download)
 
@@ -356,7 +347,7 @@ def test_a_file_that_nothing_identifies_is_always_downloaded(
 
 def test_a_refused_token_gets_one_fresh_one(account: Account, client: Client) -> None:
     publish(account, MONTH)
-    misbehave(account, "api", says("no", 401), 1)
+    account.misbehave("api", Response("no", 401))
 
     assert isinstance(client.fetch("sales", MONTH), Download)
     assert (asked(account, "lwa"), asked(account)) == (2, 2)
@@ -368,7 +359,7 @@ def test_a_refused_token_gets_one_fresh_one(account: Account, client: Client) ->
 def test_a_report_that_the_account_may_not_read(
     account: Account, client: Client, status: int
 ) -> None:
-    misbehave(account, "api", says("no", status))
+    account.misbehave("api", Response("no", status), times=None)
 
     said = refusal(client)
 
@@ -387,10 +378,10 @@ def test_whether_the_account_may_read_is_asked_without_reading(
     assert client.may_read("sales", NEXT_MONTH)
     assert asked(account, "bucket") == 0
 
-    misbehave(account, "api", says("", 503), 1)
+    account.misbehave("api", Response("", 503))
     assert client.may_read("sales", MONTH)
 
-    misbehave(account, "api", says("what?", 400))
+    account.misbehave("api", Response("what?", 400), times=None)
     with pytest.raises(FatalSyncError, match=r"sales report of 2024-03 could .*\(400\)"):
         client.may_read("sales", MONTH)
 
@@ -398,31 +389,17 @@ def test_whether_the_account_may_read_is_asked_without_reading(
 # -------------------------------------------------------------------------------- what waiting helps
 
 
-def cut_short(_: Call, answer: Answer) -> Response:
-    """Say how long the file is, and send half of it."""
-    response = answer()
-    body = response.get_data()
-
-    def half() -> Iterator[bytes]:
-        yield body[: len(body) // 2]
-        raise ConnectionAbortedError
-
-    response.response = half()
-    response.headers["Content-Length"] = str(len(body))
-    return response
-
-
-PASSING: list[tuple[Service, Behaviour, str]] = [
-    ("api", says("", 408), "the Reporting API answered 408"),
-    ("api", says("", 429), "the Reporting API answered 429"),
-    ("api", says("Report not found", 404), "the Reporting API answered 404"),
-    ("api", says(NOT_AVAILABLE, 500), "the Reporting API answered 500"),
-    ("api", says(NOT_AVAILABLE, 503), "the Reporting API answered 503"),
-    ("bucket", says("", 404), "the bucket answered 404"),
-    ("bucket", says("", 503), "the bucket answered 503"),
-    ("bucket", says("", 403), "the bucket refused the presigned URL (403)"),
-    ("bucket", says("", 206), "the bucket refused the presigned URL (206)"),
-    ("bucket", says("", 200), "the download is not a whole ZIP"),
+PASSING: list[tuple[Service, Behaviour | Response, str]] = [
+    ("api", Response("", 408), "the Reporting API answered 408"),
+    ("api", Response("", 429), "the Reporting API answered 429"),
+    ("api", Response("Report not found", 404), "the Reporting API answered 404"),
+    ("api", Response(NOT_AVAILABLE, 500), "the Reporting API answered 500"),
+    ("api", Response(NOT_AVAILABLE, 503), "the Reporting API answered 503"),
+    ("bucket", Response("", 404), "the bucket answered 404"),
+    ("bucket", Response("", 503), "the bucket answered 503"),
+    ("bucket", Response("", 403), "the bucket refused the presigned URL (403)"),
+    ("bucket", Response("", 206), "the bucket refused the presigned URL (206)"),
+    ("bucket", Response("", 200), "the download is not a whole ZIP"),
     ("bucket", cut_short, "the download was cut short after"),
 ]
 
@@ -433,7 +410,7 @@ def test_what_passes_leaves_no_trace(
     account: Account, client: Client, service: Service, behaviour: Behaviour, _: str
 ) -> None:
     content = publish(account, MONTH)
-    misbehave(account, service, behaviour, 1)
+    account.misbehave(service, behaviour)
 
     download = client.fetch("sales", MONTH)
 
@@ -449,7 +426,7 @@ def test_what_does_not_pass_fails_after_five_tries(
     account: Account, client: Client, service: Service, behaviour: Behaviour, words: str
 ) -> None:
     publish(account, MONTH)
-    misbehave(account, service, behaviour)
+    account.misbehave(service, behaviour, times=None)
 
     said = refusal(client)
 
@@ -463,13 +440,13 @@ def test_what_does_not_pass_fails_after_five_tries(
 
 def test_a_wait_that_the_server_asks_for_is_waited(account: Account, client: Client) -> None:
     publish(account, MONTH)
-    misbehave(account, "bucket", says("", 503, Retry_After="1"), 1)
+    account.misbehave("bucket", Response("", 503, {"Retry-After": "1"}))
     started = time.monotonic()
 
     assert isinstance(client.fetch("sales", MONTH), Download)
     assert 1 <= time.monotonic() - started < 3
 
-    misbehave(account, "api", says("", 429, Retry_After="301"))
+    account.misbehave("api", Response("", 429, {"Retry-After": "301"}), times=None)
     assert "answered 429 and asks to wait 301 seconds; run the tap again after" in refusal(client)
 
 
@@ -495,12 +472,8 @@ def test_a_disk_that_is_full_is_told(account: Account, client: Client) -> None:
 def test_months_come_in_order_whichever_is_downloaded_first(
     account: Account, client: Client
 ) -> None:
-    def late(_: Call, answer: Answer) -> Response:
-        time.sleep(0.5)
-        return answer()
-
     publish(account, FEBRUARY, NEXT_MONTH)
-    misbehave(account, "bucket", late, 1, FEBRUARY)
+    account.misbehave("bucket", late(0.5), month=FEBRUARY)
 
     results = list(client.fetch_all("sales", [FEBRUARY, MONTH, NEXT_MONTH], {}))
 
@@ -522,7 +495,7 @@ def test_known_versions_are_known_for_their_month(account: Account, client: Clie
 
 def test_a_failure_comes_at_its_month(account: Account, client: Client) -> None:
     publish(account, FEBRUARY, MONTH, NEXT_MONTH)
-    misbehave(account, "api", says("", 418), None, MONTH)
+    account.misbehave("api", Response("", 418), times=None, month=MONTH)
     results = client.fetch_all("sales", [FEBRUARY, MONTH, NEXT_MONTH], {})
 
     assert next(results)[0] == FEBRUARY
@@ -555,7 +528,7 @@ def test_whoever_stops_reading_waits_for_no_download(account: Account, client: C
         return answer()
 
     publish(account, FEBRUARY, MONTH)
-    misbehave(account, "bucket", hang, None, MONTH)
+    account.misbehave("bucket", hang, times=None, month=MONTH)
     results = client.fetch_all("sales", [FEBRUARY, MONTH], {})
     next(results)
     started = time.monotonic()
@@ -569,11 +542,7 @@ def test_whoever_stops_reading_waits_for_no_download(account: Account, client: C
 def test_at_most_three_requests_in_a_second_and_close_to_it(
     account: Account, client: Client
 ) -> None:
-    def late(_: Call, answer: Answer) -> Response:
-        time.sleep(0.3)
-        return answer()
-
-    misbehave(account, "api", late)
+    account.misbehave("api", late(0.3), times=None)
     months = [add_months(FEBRUARY, number) for number in range(10)]
 
     list(client.fetch_all("sales", months, {}))

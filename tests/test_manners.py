@@ -18,8 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 from werkzeug import Response
 
-from sandbox import Fault, Sandbox, make_csv
-from sandbox.faults import ArmedFault
+from sandbox import Sandbox, make_csv
 from tap_amazon_appstore.months import add_months
 from tests.conftest import TAP, Run, Tap
 from tests.data import MONTH, NEXT_MONTH, sale, sales
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from sandbox import Account
     from sandbox.calls import Call, Service
-    from sandbox.faults import Answer, Behaviour
+    from sandbox.faults import Answer
 
 JANUARY = date(2024, 1, 1)
 MONTHS = [add_months(JANUARY, number) for number in range(4)]
@@ -59,14 +58,6 @@ def publish(account: Account, *months: date, rows: int = 3) -> None:
             for number in range(rows)
         )
         account.put_report("sales", month, make_csv(content))
-
-
-def misbehave(
-    account: Account, service: Service, behaviour: Behaviour, times: int | None = None
-) -> None:
-    """Let a service answer in a way that the sandbox has no name for."""
-    fault = Fault("of a test", service, "", behaviour)
-    account.faults.append(ArmedFault(fault, times, None, None))
 
 
 @contextmanager
@@ -174,7 +165,7 @@ def hanging(account: Account, service: Service) -> Iterator[threading.Event]:
         response.headers["Content-Length"] = str(len(body))
         return response
 
-    misbehave(account, service, stop_amid)
+    account.misbehave(service, stop_amid, times=None)
     try:
         yield reached
     finally:
@@ -259,7 +250,7 @@ class TestSecrets:
             return response
 
         publish(tap.account, *MONTHS)
-        misbehave(tap.account, "bucket", garble, times=1)
+        tap.account.misbehave("bucket", garble)
         for month, passing in zip(MONTHS, ["api-drop", "bucket-403", "url-expired"], strict=False):
             tap.account.fail(passing, 1, "sales", month)
         if failure:
@@ -382,7 +373,7 @@ class TestInterruption:
 
     def test_a_long_wait_does_not_hold_it_up(self, tap: Tap) -> None:
         later = Response(status=429, headers={"Retry-After": "60"})
-        misbehave(tap.account, "api", lambda _, __: later)
+        tap.account.misbehave("api", later, times=None)
         with started(tap) as process:
             assert process.stderr
             list(lines_until("trying again in 60.0 s", process.stderr))

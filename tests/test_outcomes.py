@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug import Response
 
-from sandbox import Fault, Sandbox, make_csv, make_zip
-from sandbox.faults import ArmedFault
+from sandbox import Sandbox, make_csv, make_zip
+from sandbox.faults import REPORT_NOT_AVAILABLE, cut_short, drop
 from tap_amazon_appstore.months import add_months
 from tests.data import EARNINGS, MONTH, NEXT_MONTH, sale, sales
 
@@ -35,11 +35,6 @@ FROM_FEBRUARY: dict[str, Any] = {"start_date": "2024-02-01"}
 
 UNKNOWN_ROUTE = json.dumps(
     {"Message": "Unable to fetch the request scope for uri = /api/x and verb = GET"}
-)
-REPORT_NOT_AVAILABLE = (
-    "Report Not Available: You are attempting to copy a file, and a file with the specified name "
-    "does not exist in the S3 folder: fatal error: An error occurred (403) when calling the "
-    "HeadObject operation: Forbidden"
 )
 
 
@@ -64,59 +59,12 @@ def publish(account: Account, *months: date) -> None:
         account.put_report("sales", month, make_csv(rows))
 
 
-def misbehave(
-    account: Account,
-    service: Service,
-    behaviour: Behaviour | Response,
-    *,
-    times: int | None = None,
-    month: date = MONTH,
-) -> None:
-    """Let a service answer in a way that the sandbox has no name for."""
-
-    def respond(call: Call, answer: Answer) -> Response:
-        # A response is sent once: each request gets one of its own.
-        if isinstance(behaviour, Response):
-            return Response(behaviour.get_data(), behaviour.status_code, behaviour.headers)
-        return behaviour(call, answer)
-
-    fault = Fault("of a test", service, "", respond)
-    concerned = (None, None) if service == "lwa" else ("sales", month)
-    account.faults.append(ArmedFault(fault, times, *concerned))
-
-
-def half_of(response: Response) -> Response:
-    """Let the connection break amid a response."""
-    body = response.get_data()
-
-    def half() -> Iterator[bytes]:
-        yield body[: len(body) // 2]
-        raise ConnectionAbortedError
-
-    response.response = half()
-    return response
-
-
-def cut_short(_: Call, answer: Answer) -> Response:
-    """Break the connection amid an answer that says how long it would have been."""
-    response = answer()
-    length = len(response.get_data())
-    response = half_of(response)
-    response.headers["Content-Length"] = str(length)
-    return response
-
-
-def end_early(_: Call, answer: Answer) -> Response:
+def end_early(call: Call, answer: Answer) -> Response:
     """End an answer early that does not say how long it would have been."""
-    response = half_of(answer())
+    response = cut_short(call, answer)
     del response.headers["Content-Length"]
     response.headers["Connection"] = "close"
     return response
-
-
-def drop(_: Call, __: Answer) -> Response:
-    """Close the connection without an answer."""
-    raise ConnectionAbortedError
 
 
 def reworded(reword: Callable[[str], str]) -> Behaviour:
@@ -195,7 +143,7 @@ class TestNoReport:
         months = [add_months(JANUARY, number) for number in range(4)]
         publish(tap.account, *months)
         for month, answer in zip(months, answers, strict=True):
-            misbehave(tap.account, "api", answer, month=month)
+            tap.account.misbehave("api", answer, times=None, month=month)
 
         run = tap.read(start_date="2024-01-01", end_date="2024-04-01")
 
@@ -232,7 +180,7 @@ class TestNoReport:
     )
     def test_near_misses_fail_at_once(self, tap: Tap, answer: Response, words: list[str]) -> None:
         publish(tap.account, MONTH)
-        misbehave(tap.account, "api", answer)
+        tap.account.misbehave("api", answer, times=None, month=MONTH)
 
         fail_at_march(tap, *words)
 
@@ -240,7 +188,7 @@ class TestNoReport:
 
     def test_a_server_that_is_down_knows_of_no_report(self, tap: Tap) -> None:
         publish(tap.account, MONTH)
-        misbehave(tap.account, "api", Response("Report not found", 404))
+        tap.account.misbehave("api", Response("Report not found", 404), times=None, month=MONTH)
 
         fail_at_march(tap, "answered 404", "the last of 5 tries", "run the tap again later")
 
@@ -308,7 +256,7 @@ class TestLoginWithAmazon:
     def test_refusals_and_nonsense_fail_at_once(
         self, tap: Tap, answer: Response, words: str
     ) -> None:
-        misbehave(tap.account, "lwa", answer)
+        tap.account.misbehave("lwa", answer, times=None)
 
         run = tap.run(env=DEBUG)
 
@@ -321,8 +269,8 @@ class TestLoginWithAmazon:
     def test_down_for_a_while(self, tap: Tap) -> None:
         publish(tap.account, MONTH)
         tap.account.fail("lwa-503")
-        misbehave(tap.account, "lwa", drop, times=1)
-        misbehave(tap.account, "lwa", cut_short, times=1)
+        tap.account.misbehave("lwa", drop)
+        tap.account.misbehave("lwa", cut_short)
 
         assert months_read(tap.read()) == {"2024-03-01": 3}
         assert len(requests_for(tap.account, "lwa")) == 4
@@ -342,7 +290,7 @@ class TestLoginWithAmazon:
         publish(tap.account, MONTH)
         token, _ = tap.account.issue_token()
         answer = Response(f'{{"access_token": "{token}", "expires_in": {expires_in}}}')
-        misbehave(tap.account, "lwa", answer)
+        tap.account.misbehave("lwa", answer, times=None)
 
         assert months_read(tap.read()) == {"2024-03-01": 3}
         assert len(requests_for(tap.account, "lwa")) == 1
@@ -365,7 +313,7 @@ class TestNotAuthorized:
             tap.account.revoke_tokens()
             return answer()
 
-        misbehave(tap.account, "api", revoke, times=1, month=JANUARY)
+        tap.account.misbehave("api", revoke, month=JANUARY)
 
         run = tap.read(start_date="2024-01-01")
 
@@ -419,7 +367,7 @@ class TestWaiting:
             if isinstance(fault, str):
                 tap.account.fail(fault, 1, "sales", month)
             else:
-                misbehave(tap.account, service, fault, times=1, month=month)
+                tap.account.misbehave(service, fault, month=month)
 
         run = tap.read(start_date=str(months[0]), end_date=str(months[-1]))
 
@@ -446,10 +394,10 @@ class TestWaiting:
         def says(value: str) -> Response:
             return Response(status=429, headers={"Retry-After": value})
 
-        misbehave(tap.account, "api", says("3"), times=1, month=JANUARY)
-        misbehave(tap.account, "api", in_five_seconds, times=1, month=FEBRUARY)
-        misbehave(tap.account, "bucket", says("4"), times=1, month=MONTH)
-        misbehave(tap.account, "api", says("in a while"), times=1, month=NEXT_MONTH)
+        tap.account.misbehave("api", says("3"), month=JANUARY)
+        tap.account.misbehave("api", in_five_seconds, month=FEBRUARY)
+        tap.account.misbehave("bucket", says("4"), month=MONTH)
+        tap.account.misbehave("api", says("in a while"), month=NEXT_MONTH)
 
         run = tap.read(start_date="2024-01-01", end_date="2024-04-01")
 
@@ -465,7 +413,9 @@ class TestWaiting:
 
     def test_a_wait_too_long_is_a_refusal(self, tap: Tap) -> None:
         publish(tap.account, MONTH)
-        misbehave(tap.account, "api", Response(status=429, headers={"Retry-After": "3600"}))
+        tap.account.misbehave(
+            "api", Response(status=429, headers={"Retry-After": "3600"}), times=None, month=MONTH
+        )
 
         fail_at_march(tap, "answered 429", "3600 seconds", "run the tap again after that")
 
@@ -507,7 +457,7 @@ class TestRedirects:
     @pytest.mark.parametrize("status", [302, 307])
     def test_of_login_with_amazon(self, tap: Tap, status: int) -> None:
         elsewhere = {"Location": tap.account.sign_in_url}
-        misbehave(tap.account, "lwa", Response(status=status, headers=elsewhere))
+        tap.account.misbehave("lwa", Response(status=status, headers=elsewhere), times=None)
 
         assert "check auth_url" in sentence(tap.run())
         assert "/ap/signin" not in {request.path for request in tap.account.requests}
@@ -527,7 +477,7 @@ class TestPresignedUrl:
         months = [add_months(JANUARY, number) for number in range(len(wrappings))]
         publish(tap.account, *months)
         for month, wrapping in zip(months, wrappings, strict=True):
-            misbehave(tap.account, "api", wrapping, month=month)
+            tap.account.misbehave("api", wrapping, times=None, month=month)
 
         run = tap.read(start_date=str(months[0]), end_date=str(months[-1]))
 
@@ -613,9 +563,11 @@ class TestFile:
             return other_time
 
         publish(tap.account, JANUARY, FEBRUARY, MONTH)
-        misbehave(tap.account, "bucket", at(None), month=JANUARY)
-        misbehave(tap.account, "bucket", at("yesterday"), month=FEBRUARY)
-        misbehave(tap.account, "bucket", at("Fri, 31 Dec 9999 23:59:59 -2300"), month=MONTH)
+        tap.account.misbehave("bucket", at(None), times=None, month=JANUARY)
+        tap.account.misbehave("bucket", at("yesterday"), times=None, month=FEBRUARY)
+        tap.account.misbehave(
+            "bucket", at("Fri, 31 Dec 9999 23:59:59 -2300"), times=None, month=MONTH
+        )
         started = datetime.now(timezone.utc) - timedelta(seconds=1)
 
         records = tap.read(start_date="2024-01-01").records()
@@ -630,7 +582,7 @@ def test_what_fails_late_costs_nothing_read_before(tap: Tap) -> None:
     """Also when later months were downloaded long before an early one failed."""
     months = [add_months(JANUARY, number) for number in range(6)]
     publish(tap.account, *months)
-    misbehave(tap.account, "api", Response(status=418), month=MONTH)
+    tap.account.misbehave("api", Response(status=418), times=None, month=MONTH)
 
     failed = tap.run(start_date="2024-01-01", end_date="2024-06-01")
     tap.account.mend()
