@@ -1,8 +1,14 @@
-"""Rows as Amazon's reports have them, for tests to vary."""
+"""Rows as Amazon's reports have them, for tests to vary, and reports of them."""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
+
+from sandbox import make_csv
+
+if TYPE_CHECKING:
+    from sandbox import Account
 
 MONTH = date(2024, 3, 1)
 """The month that tests read unless they say otherwise."""
@@ -91,6 +97,16 @@ def sales(count: int) -> list[dict[str, str]]:
 def subscription(**changes: str) -> dict[str, str]:
     """Return a row of the subscription report with other cells."""
     return _changed(SUBSCRIPTION, changes)
+
+
+def publish(account: Account, *months: date, rows: int = 3) -> None:
+    """Publish a sales report for each month; every line item is another transaction.
+
+    The transactions are the same each time: `2024-03-01-1`, `2024-03-01-2` and so on.
+    """
+    for month in months:
+        items = (sale(Transaction_Id=f"{month}-{number}") for number in range(1, rows + 1))
+        account.put_report("sales", month, make_csv(items))
 
 
 def _changed(row: dict[str, str], changes: dict[str, str]) -> dict[str, str]:

@@ -29,7 +29,7 @@ from tap_amazon_appstore.client import (
 )
 from tap_amazon_appstore.http import is_secure
 from tap_amazon_appstore.months import add_months
-from tests.data import MONTH, NEXT_MONTH, sales
+from tests.data import MONTH, NEXT_MONTH, publish, sales
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,14 +100,6 @@ def impatience() -> None:
 
 # The random numbers that follow are small, so are the waits made of them.
 SHORT_WAITS = 168_042
-
-
-def publish(account: Account, *months: date) -> bytes:
-    """Publish the same sales report for some months."""
-    content = make_zip({"sales.csv": make_csv(sales(3))})
-    for month in months:
-        account.put_report("sales", month, content, WRITTEN)
-    return content
 
 
 def without(*headers: str) -> Behaviour:
@@ -195,7 +187,8 @@ def test_secrets_go_nowhere_else(url: str) -> None:
 def test_a_report_is_a_file_on_disk_with_what_tells_its_version(
     account: Account, client: Client
 ) -> None:
-    content = publish(account, MONTH)
+    content = make_zip({"sales.csv": make_csv(sales(3))})
+    account.put_report("sales", MONTH, content, WRITTEN)
 
     download = client.fetch("sales", MONTH)
 
@@ -231,7 +224,7 @@ def test_a_slash_at_the_end_of_the_apis_url_does_not_matter(account: Account) ->
 
 
 def test_a_file_without_a_time_was_written_now(account: Account, client: Client) -> None:
-    publish(account, MONTH)
+    account.put_report("sales", MONTH, make_csv(sales(3)), WRITTEN)
     account.misbehave("bucket", without("Last-Modified"), times=None)
     before = datetime.now(timezone.utc).replace(microsecond=0)
 
@@ -409,13 +402,13 @@ PASSING: list[tuple[Service, Behaviour | Response, str]] = [
 def test_what_passes_leaves_no_trace(
     account: Account, client: Client, service: Service, behaviour: Behaviour, _: str
 ) -> None:
-    content = publish(account, MONTH)
+    publish(account, MONTH)
     account.misbehave(service, behaviour)
 
     download = client.fetch("sales", MONTH)
 
     assert isinstance(download, Download)
-    assert download.file.read() == content
+    assert download.file.read() == account.get_report("sales", MONTH)
     # A presigned URL lives for minutes only: each download has a fresh one.
     assert (asked(account), asked(account, "bucket")) == (2, 2 if service == "bucket" else 1)
 
@@ -483,7 +476,9 @@ def test_months_come_in_order_whichever_is_downloaded_first(
 
 
 def test_known_versions_are_known_for_their_month(account: Account, client: Client) -> None:
-    publish(account, FEBRUARY, MONTH)
+    content = make_zip({"sales.csv": make_csv(sales(3))})
+    for month in (FEBRUARY, MONTH):
+        account.put_report("sales", month, content, WRITTEN)
     download = client.fetch("sales", FEBRUARY)
     assert isinstance(download, Download)
 

@@ -26,7 +26,7 @@ from tap_amazon_appstore.months import (
 from tap_amazon_appstore.state import ReportState
 from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.conftest import catalog_with
-from tests.data import sales
+from tests.data import publish, sales
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -292,12 +292,6 @@ def read(
     return read
 
 
-def publish(account: Account, *months: date, rows: int = 2) -> None:
-    """Publish sales reports."""
-    for month in months:
-        account.put_report("sales", month, make_csv(sales(rows)))
-
-
 def without_costs(texts: list[str]) -> list[str]:
     """Leave out what a month took."""
     return [re.sub(r", \d+\.\d MB, \d+\.\d s$", "", text) for text in texts]
@@ -312,15 +306,15 @@ def test_each_month_is_told_and_a_state_follows_each_that_has_a_report(
 
     reading = read()
 
-    assert reading.rows == [2, 2, 1234]
+    assert reading.rows == [3, 3, 1234]
     assert reading.states == ["2024-01-01", "2024-03-01", "2024-04-01"]
     assert reading.state["replication_key_value"] == "2024-04-01"
     assert reading.state["replication_key"] == "report_month"
     assert list(reading.state["files"]) == ["2024-03-01", "2024-04-01"]
     assert without_costs(reading.infos) == [
-        "sales 2024-01 (month 1 of 5): 2 rows",
+        "sales 2024-01 (month 1 of 5): 3 rows",
         "sales 2024-02 (month 2 of 5): no report",
-        "sales 2024-03 (month 3 of 5): 2 rows",
+        "sales 2024-03 (month 3 of 5): 3 rows",
         "sales 2024-04 (month 4 of 5): 1,234 rows",
         "sales 2024-05 (month 5 of 5): no report",
     ]
@@ -339,12 +333,6 @@ def test_a_month_is_told_with_its_size_and_how_long_it_took(account: Account, re
     assert float(seconds) < 5
 
 
-def _noise(size: int) -> bytes:
-    import os  # noqa: PLC0415
-
-    return os.urandom(size)
-
-
 def test_what_is_odd_about_a_report_is_told_of_its_month(account: Account, read: Read) -> None:
     account.put_report("sales", MARCH, make_csv([{**sales(1)[0], "New": "x"}]))
 
@@ -356,14 +344,14 @@ def test_what_is_odd_about_a_report_is_told_of_its_month(account: Account, read:
 def test_unchanged_reports_are_told_and_read_no_more(account: Account, read: Read) -> None:
     publish(account, FEBRUARY, MARCH, APRIL)
     first = read()
-    publish(account, MARCH, rows=3)
+    publish(account, MARCH, rows=4)
 
     second = read(first.state)
 
-    assert second.rows == [3]
+    assert second.rows == [4]
     assert without_costs(second.infos) == [
         "sales 2024-02 (month 1 of 4): unchanged since it was read",
-        "sales 2024-03 (month 2 of 4): 3 rows",
+        "sales 2024-03 (month 2 of 4): 4 rows",
         "sales 2024-04 (month 3 of 4): unchanged since it was read",
         "sales 2024-05 (month 4 of 4): no report",
     ]
@@ -380,7 +368,7 @@ def test_a_full_table_read_begins_at_the_start_and_remembers_nothing(
 
     again = read(first.state, "FULL_TABLE")
 
-    assert again.rows == [2, 2]
+    assert again.rows == [3, 3]
 
 
 @pytest.mark.parametrize(
@@ -404,19 +392,20 @@ def test_reading_begins_with_the_first_month_that_amazon_has(account: Account, r
 
     reading = read(start_date="2015-06-30", end_date="2018-02-28")
 
-    assert reading.rows == [2]
+    assert reading.rows == [3]
     assert [text.split()[1] for text in reading.infos] == ["2018-01", "2018-02"]
     assert reading.state["replication_key_value"] == "2018-01-01"
 
 
 def test_records_for_the_sdk_are_the_same_by_name(account: Account) -> None:
-    publish(account, JANUARY, rows=3)
+    publish(account, JANUARY)
     months = {"start_date": "2024-01-01", "end_date": "2024-01-01"}
     stream = TapAmazonAppstore(config={**account.settings, **months}).streams["sales"]
 
     records = cast("list[dict[str, str]]", list(stream.get_records(None)))
 
-    assert [record["transaction_id"] for record in records] == ["1", "2", "3"]
+    transactions = ["2024-01-01-1", "2024-01-01-2", "2024-01-01-3"]
+    assert [record["transaction_id"] for record in records] == transactions
     assert list(records[0]) == list(stream.schema["properties"])
 
 
@@ -427,7 +416,7 @@ def test_reading_ends_with_the_current_month(account: Account, read: Read) -> No
     reading = read(start_date=str(months[0]), end_date=None)
     beyond = read(start_date=str(months[0]), end_date="2999-01-01")
 
-    assert reading.rows == beyond.rows == [2, 2]
+    assert reading.rows == beyond.rows == [3, 3]
     assert reading.state["replication_key_value"] == str(months[1])
 
 
@@ -461,7 +450,7 @@ def test_months_before_the_first_and_after_the_last_report_are_no_gap(
     reading = read()
 
     assert reading.warnings == []
-    assert reading.rows == [2]
+    assert reading.rows == [3]
 
 
 def test_a_report_that_an_earlier_run_read_is_before_a_gap(account: Account, read: Read) -> None:

@@ -15,7 +15,7 @@ from werkzeug import Response
 from sandbox import Sandbox, make_csv, make_zip
 from sandbox.faults import REPORT_NOT_AVAILABLE, cut_short, drop
 from tap_amazon_appstore.months import add_months
-from tests.data import EARNINGS, MONTH, NEXT_MONTH, sale, sales
+from tests.data import EARNINGS, MONTH, NEXT_MONTH, publish, sale, sales
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,13 +50,6 @@ def tap(tap: Tap) -> Tap:
     """The command, reading the sales of one month unless a test says otherwise."""
     tap.streams = ["sales"]
     return tap
-
-
-def publish(account: Account, *months: date) -> None:
-    """Publish a sales report of three line items for each month."""
-    for month in months:
-        rows = [sale(Transaction_Id=f"{month}-{number}") for number in (1, 2, 3)]
-        account.put_report("sales", month, make_csv(rows))
 
 
 def end_early(call: Call, answer: Answer) -> Response:

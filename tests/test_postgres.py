@@ -22,7 +22,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from sandbox import make_csv
-from tests.data import MONTH, NEXT_MONTH, sale, subscription
+from tests.data import MONTH, NEXT_MONTH, publish, sale, subscription
 from tools.readme import README
 
 if TYPE_CHECKING:
@@ -348,9 +348,7 @@ def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
 ) -> None:
     account = sandbox.add_account()
     months = [date(2024, month, 1) for month in range(1, 7)]
-    for month in months:
-        rows = [sale(Transaction_Id=f"{month}-{number}") for number in range(3)]
-        account.put_report("sales", month, make_csv(rows))
+    publish(account, *months)
     whole = {
         "TAP_AMAZON_APPSTORE_START_DATE": "2024-01-01",
         "TAP_AMAZON_APPSTORE_END_DATE": "2024-06-30",
