@@ -1,4 +1,4 @@
-"""A sandbox for all tests, an account for each, and the installed command."""
+"""Sandboxes that tests share, an account for each, and the installed command."""
 
 from __future__ import annotations
 
@@ -146,10 +146,28 @@ def catalog_with(
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that all tests of the process share; what a test does stays in its account."""
+def limited_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that admits as many requests in a second as Amazon does."""
     with Sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def unlimited_sandbox() -> Iterator[Sandbox]:
+    """A sandbox that never finds that requests come too fast."""
+    with Sandbox(requests_per_second=1000) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """A sandbox that all tests of the process share; what a test does stays in its account.
+
+    Modules that are marked as `unlimited` have another one than the rest.
+    """
+    limit = "unlimited" if request.node.get_closest_marker("unlimited") else "limited"
+    sandbox: Sandbox = request.getfixturevalue(f"{limit}_sandbox")
+    return sandbox
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from singer_sdk.exceptions import FatalSyncError
 from werkzeug import Response
 
-from sandbox import Sandbox, make_csv, make_zip
+from sandbox import make_csv, make_zip
 from sandbox.faults import cut_short
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import (
@@ -38,18 +38,14 @@ if TYPE_CHECKING:
     from sandbox.calls import Call, Service
     from sandbox.faults import Answer, Behaviour
 
+# Requests are counted: none is to be made again because it came too fast.
+pytestmark = pytest.mark.unlimited
+
 FEBRUARY = date(2024, 2, 1)
 WRITTEN = datetime(2024, 4, 3, 12, 30, tzinfo=timezone.utc)
 
 NOT_AVAILABLE = "Report Not Available: You are attempting to copy a file"
 HEAD_OBJECT = "An error occurred (403) when calling the HeadObject operation: Forbidden"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that never finds that requests come too fast: here they are counted."""
-    with Sandbox(requests_per_second=1000) as sandbox:
-        yield sandbox
 
 
 class Client(ReportingClient):

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from singer_sdk.exceptions import FatalSyncError
 
-from sandbox import Sandbox, make_csv
+from sandbox import make_csv
 from tap_amazon_appstore.client import FileIdentity
 from tap_amazon_appstore.months import (
     add_months,
@@ -29,9 +29,9 @@ from tests.conftest import catalog_with
 from tests.data import publish, sales
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sandbox import Account
+
+pytestmark = pytest.mark.unlimited
 
 JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2024, number, 1) for number in range(1, 6))
 NOW = date(2024, 6, 1)
@@ -227,13 +227,6 @@ def test_files_that_cannot_be_read_are_none(files: object) -> None:
 
 
 # ------------------------------------------------------------------------------------------ streams
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that never finds that requests come too fast."""
-    with Sandbox(requests_per_second=1000) as sandbox:
-        yield sandbox
 
 
 @dataclass

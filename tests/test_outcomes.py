@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from werkzeug import Response
 
-from sandbox import Sandbox, make_csv, make_zip
+from sandbox import make_csv, make_zip
 from sandbox.faults import REPORT_NOT_AVAILABLE, cut_short, drop
 from tap_amazon_appstore.months import add_months
 from tests.data import EARNINGS, MONTH, NEXT_MONTH, publish, sale, sales
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from sandbox import Account, Request
     from sandbox.calls import Call, Service
     from sandbox.faults import Answer, Behaviour
     from tests.conftest import Run, Tap
+
+# Requests are counted: none is to be made again because it came too fast.
+pytestmark = pytest.mark.unlimited
 
 FEBRUARY = date(2024, 2, 1)
 JANUARY = date(2024, 1, 1)
@@ -36,13 +39,6 @@ FROM_FEBRUARY: dict[str, Any] = {"start_date": "2024-02-01"}
 UNKNOWN_ROUTE = json.dumps(
     {"Message": "Unable to fetch the request scope for uri = /api/x and verb = GET"}
 )
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox that never finds that requests come too fast: here they are counted."""
-    with Sandbox(requests_per_second=1000) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from sandbox.calls import Call
     from sandbox.faults import Answer, Behaviour
 
+# Tests need not wait.
+pytestmark = pytest.mark.unlimited
+
 MONTH = date(2024, 3, 1)
 TODAY = date(2024, 6, 15)
 CSV = "Marketplace,Title\r\nAmazon.com,Truck\r\n"
@@ -90,13 +93,6 @@ class Client:
 
     def download(self, path: str = "sales/2024/03", **headers: str) -> requests.Response:
         return self.session.get(self.url(path), headers=headers)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox without a tight limit, so that tests need not wait."""
-    with Sandbox(requests_per_second=1000) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
