@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sysconfig
+import tracemalloc
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +72,22 @@ class Run:
         return [line[3] for line in lines if len(line) > 3 and line[1].strip() == level]
 
 
+def execute(
+    *command: str | Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Run:
+    """Run any command to its end, with more variables in its environment."""
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, **(env or {})},
+        cwd=cwd,
+        timeout=120,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
 @dataclass
 class Tap:
     """The installed command with an account's settings."""
@@ -100,15 +118,7 @@ class Tap:
         **settings: object,
     ) -> Run:
         """Run the command to its end."""
-        done = subprocess.run(
-            self.command(*arguments, state=state, **settings),
-            capture_output=True,
-            encoding="utf-8",
-            env={**os.environ, **(env or {})},
-            timeout=120,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout, done.stderr)
+        return execute(*self.command(*arguments, state=state, **settings), env=env)
 
     def read(self, *arguments: str, **options: Any) -> Run:  # noqa: ANN401
         """Run the command and expect that it succeeds."""
@@ -143,6 +153,18 @@ def catalog_with(
             elif item["breadcrumb"][-1] in (deselected or {}).get(stream, []):
                 item["metadata"]["selected"] = False
     return catalog
+
+
+@contextmanager
+def memory_below(size: int) -> Iterator[None]:
+    """Expect that what is done never needs so many bytes of Python's memory at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size
 
 
 @pytest.fixture(scope="session")
@@ -181,3 +203,9 @@ def tap(account: Account, tmp_path: Path) -> Tap:
     """The command, reading one month unless a test says otherwise."""
     month = MONTH.isoformat()
     return Tap(account, tmp_path, {"start_date": month, "end_date": month})
+
+
+@pytest.fixture
+def sales_alone(tap: Tap) -> None:
+    """Let the command read no other stream than sales."""
+    tap.streams = ["sales"]

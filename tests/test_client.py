@@ -396,7 +396,7 @@ PASSING: list[tuple[Service, Behaviour | Response, str]] = [
 @pytest.mark.parametrize(("service", "behaviour", "_"), PASSING)
 @pytest.mark.usefixtures("impatience")
 def test_what_passes_leaves_no_trace(
-    account: Account, client: Client, service: Service, behaviour: Behaviour, _: str
+    account: Account, client: Client, service: Service, behaviour: Behaviour | Response, _: str
 ) -> None:
     publish(account, MONTH)
     account.misbehave(service, behaviour)
@@ -412,7 +412,7 @@ def test_what_passes_leaves_no_trace(
 @pytest.mark.parametrize(("service", "behaviour", "words"), PASSING)
 @pytest.mark.usefixtures("impatience")
 def test_what_does_not_pass_fails_after_five_tries(
-    account: Account, client: Client, service: Service, behaviour: Behaviour, words: str
+    account: Account, client: Client, service: Service, behaviour: Behaviour | Response, words: str
 ) -> None:
     publish(account, MONTH)
     account.misbehave(service, behaviour, times=None)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.conftest import Tap
 
 ROWS = make_csv(sales(3))
+pytestmark = pytest.mark.usefixtures("sales_alone")
+
 HEADER = make_csv([SALE]).splitlines()[0]
 NAME = "sales-2024-03-00000.csv"
 
@@ -32,13 +34,6 @@ NAME = "sales-2024-03-00000.csv"
 MOST_MEMORY = 200
 
 LOCAL, DIRECTORY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
-
-
-@pytest.fixture
-def tap(tap: Tap) -> Tap:
-    """The command, reading the sales of one month."""
-    tap.streams = ["sales"]
-    return tap
 
 
 def read(tap: Tap, content: bytes | str | dict[str, bytes | str]) -> Run:

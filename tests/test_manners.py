@@ -20,7 +20,7 @@ from werkzeug import Response
 
 from sandbox import Sandbox, make_csv
 from tap_amazon_appstore.months import add_months
-from tests.conftest import TAP, Run, Tap
+from tests.conftest import TAP, Run, Tap, execute
 from tests.data import MONTH, NEXT_MONTH, publish, sale
 
 if TYPE_CHECKING:
@@ -115,20 +115,6 @@ def killed_after(length: int, tap: Tap, **options: Any) -> Run:  # noqa: ANN401
         run = end(process)
     whole, _, _ = (stdout + run.stdout).rpartition("\n")
     return Run(run.code, whole, run.stderr)
-
-
-def execute(*command: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Run:
-    """Run any command to its end."""
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, **(env or {})},
-        cwd=cwd,
-        timeout=60,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout, done.stderr)
 
 
 def keys(*runs: Run) -> set[tuple[str, str]]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.conftest import Run, Tap
 
 # Requests are counted: none is to be made again because it came too fast.
-pytestmark = pytest.mark.unlimited
+pytestmark = [pytest.mark.unlimited, pytest.mark.usefixtures("sales_alone")]
 
 FEBRUARY = date(2024, 2, 1)
 JANUARY = date(2024, 1, 1)
@@ -39,13 +39,6 @@ FROM_FEBRUARY: dict[str, Any] = {"start_date": "2024-02-01"}
 UNKNOWN_ROUTE = json.dumps(
     {"Message": "Unable to fetch the request scope for uri = /api/x and verb = GET"}
 )
-
-
-@pytest.fixture
-def tap(tap: Tap) -> Tap:
-    """The command, reading the sales of one month unless a test says otherwise."""
-    tap.streams = ["sales"]
-    return tap
 
 
 def end_early(call: Call, answer: Answer) -> Response:

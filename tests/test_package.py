@@ -18,11 +18,11 @@ from uv import find_uv_bin
 
 from sandbox import make_csv
 from tap_amazon_appstore.tap import TapAmazonAppstore
-from tests.conftest import Run
+from tests.conftest import execute
 from tests.data import MONTH, sales
 
 if TYPE_CHECKING:
-    from tests.conftest import Tap
+    from tests.conftest import Run, Tap
 
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "tap_amazon_appstore"
@@ -93,16 +93,9 @@ def run(environment: Path, directory: Path, *arguments: str) -> Run:
     scripts = os.pathsep.join(str(environment / name) for name in ("bin", "Scripts"))
     command = shutil.which(COMMAND, path=scripts)
     assert command is not None
-    done = subprocess.run(
-        [command, *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        cwd=directory,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Run(done.returncode, done.stdout, done.stderr)
+    run = execute(command, *arguments, cwd=directory)
+    assert run.code == 0, run.stderr
+    return run
 
 
 def version_of(wheel: Path) -> str:

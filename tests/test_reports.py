@@ -10,7 +10,6 @@ import random
 import re
 import sys
 import time
-import tracemalloc
 import zipfile
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from hypothesis import strategies as st
 from sandbox import make_csv, make_zip
 from tap_amazon_appstore.archives import UnreadableReportError, check_zip
 from tap_amazon_appstore.reports import Layout, ReportReader, _Occurrences
+from tests.conftest import memory_below
 from tests.data import EARNINGS, SALE, SUBSCRIPTION, sale, sales, subscription
 from tests.reading import (
     ADDED,
@@ -729,13 +729,9 @@ def test_a_line_or_cell_without_end_does_not_fill_the_memory(start: str, block: 
             member.write(block.encode())
     check_zip(buffer)
 
-    tracemalloc.start()
-    try:
-        with pytest.raises(UnreadableReportError, match=r" [24] MiB|no valid CSV at line"):
-            deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
-        assert tracemalloc.get_traced_memory()[1] < 48 * 2**20
-    finally:
-        tracemalloc.stop()
+    refused = pytest.raises(UnreadableReportError, match=r" [24] MiB|no valid CSV at line")
+    with memory_below(48 * 2**20), refused:
+        deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
 
 
 def test_a_line_may_be_far_longer_than_what_is_read_at_a_time() -> None:
@@ -760,12 +756,8 @@ def test_long_cells_that_have_been_read_do_not_fill_the_memory() -> None:
             member.write(row.replace("@", f"{' ' * 200_000}{number}").encode() + b"\n")
     check_zip(buffer)
 
-    tracemalloc.start()
-    try:
+    with memory_below(16 * 2**20):
         deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
-        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
-    finally:
-        tracemalloc.stop()
 
 
 def test_ten_thousand_columns_are_read_and_more_than_any_sheet_has_are_refused() -> None:

@@ -18,15 +18,10 @@ if TYPE_CHECKING:
     from sandbox import Account
     from tests.conftest import Run, Tap
 
+pytestmark = pytest.mark.usefixtures("sales_alone")
+
 FEBRUARY, APRIL, MAY, JUNE = date(2024, 2, 1), date(2024, 4, 1), date(2024, 5, 1), date(2024, 6, 1)
 MARCH_TO_JUNE = {"start_date": "2024-03-15", "end_date": "2024-06-02"}
-
-
-@pytest.fixture
-def tap(tap: Tap) -> Tap:
-    """The command, reading sales alone unless a test says otherwise."""
-    tap.streams = ["sales"]
-    return tap
 
 
 def months_asked(account: Account, report: str = "sales") -> list[date]:
