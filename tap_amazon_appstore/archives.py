@@ -209,7 +209,9 @@ def _is_report_part(name: str) -> bool:
 def _open_part(name: str, file: IO[bytes], rows_read: Callable[[], int]) -> Part:
     pieces = _unpack_ahead(file)
     first = next(pieces, b"")
-    line_end = match[0][-1:] if (match := re.search(rb"\r?\n|\r", first)) else b"\n"
+    # What stands in quotes is text, and ends no line.
+    unquoted = re.sub(rb'"[^"]*"?', b"", first)
+    line_end = match[0][-1:] if (match := re.search(rb"\r?\n|\r", unquoted)) else b"\n"
     pieces = _bounded(itertools.chain([first], pieces), line_end, rows_read)
     return Part(name, line_end.decode(), pieces)
 

@@ -397,6 +397,21 @@ def test_any_line_end_ends_a_row(line_end: str, after_the_last: int) -> None:
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "quoted", ["\r", "\n", "\r\n", '""\r'], ids=["CR", "LF", "CRLF", "quote and CR"]
+)
+def test_a_line_end_within_quotes_ends_no_row(line_end: str, quoted: str) -> None:
+    header, *rows = make_csv(sales(2)).splitlines()
+
+    report = read_csv(line_end.join([f'"{quoted}",{header}', *(f'"{quoted}",{r}' for r in rows)]))
+
+    assert [record["transaction_id"] for record in report.records] == ["1", "2"]
+    assert [list(rescued.values()) for rescued in report.rescued] == 2 * [
+        [quoted.replace('""', '"')]
+    ]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_a_report_may_be_far_longer_than_any_of_its_lines(line_end: str) -> None:
     title = "x" * 100_000
 
