@@ -65,7 +65,9 @@ def dependencies(session: nox.Session) -> None:
     session.install("deptry~=0.25")
     session.run("deptry", ".")
     # The sandbox and the tests may use what only development has, but no guest of a guest.
-    exclude = (f"--exclude={name}" for name in (r"\.nox", r"\.venv", r"noxfile\.py"))
+    exclude = (
+        f"--exclude={name}" for name in (r"\.nox", r"\.pytest_cache", r"\.venv", r"noxfile\.py")
+    )
     session.run("deptry", ".", *exclude, "--ignore=DEP002,DEP004")
 
 

