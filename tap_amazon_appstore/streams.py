@@ -87,9 +87,15 @@ class ReportStream(FastRecordsStream, BatchesStream):
             lookback_months=self.config["lookback_months"],
             current=current_month(),
         )
-        months = list(
-            months_between(state.first_month(self._tap.first_month), self._tap.last_month)
-        )
+        first, last = state.first_month(self._tap.first_month), self._tap.last_month
+        months = list(months_between(first, last))
+        if not months:
+            self.logger.warning(
+                "%s: nothing to read: the state goes on from %s, and end_date is before that; give "
+                "this run a state of its own, or read everything again",
+                self.name,
+                f"{first:%Y-%m}",
+            )
         gaps = _Gaps(state)
         fetched = self._tap.client.fetch_all(self.report, months, dict(state.files))
         with show_progress(self.name, len(months)) as progress:

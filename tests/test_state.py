@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -225,6 +226,18 @@ def test_files_that_say_nothing_are_read_again(tap: Tap, files: object) -> None:
     assert months_read(run) == ["2024-03-01"]
 
 
+def test_a_run_that_ends_before_its_state_says_that_it_reads_nothing(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+
+    run = tap.read(state=bookmark("2024-08-01"))
+
+    assert months_asked(tap.account) == []
+    assert any(
+        text.startswith("sales: nothing to read: the state goes on from 2024-06, ")
+        for text in run.log("WARNING")
+    )
+
+
 @pytest.mark.parametrize("option", ["--state", "--catalog"])
 @pytest.mark.parametrize("content", ["{oops", "[]"])
 def test_a_state_or_catalog_that_cannot_be_read_is_refused(
@@ -247,6 +260,23 @@ def test_a_state_of_another_form_is_refused(tap: Tap, bookmarks: object) -> None
     assert run.code == 1
     (error,) = run.log("ERROR")
     assert "correct or remove the state" in error
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [{}, {"streams": []}, {"streams": {"sales": {}}}, {"streams": [{"stream": "sales"}]}],
+    ids=["no streams", "no stream", "no list", "no id"],
+)
+def test_a_catalog_of_another_form_is_refused(tap: Tap, tmp_path: Path, catalog: object) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(json.dumps(catalog), encoding="utf-8")
+
+    run = tap.run("--catalog", str(path))
+
+    assert run.code == 1
+    assert run.log("ERROR") == [
+        "--catalog cannot be read: it is no Singer catalog; make one with --discover"
+    ]
 
 
 def test_a_stream_map_that_fails_is_not_blamed_on_the_state(tap: Tap) -> None:
