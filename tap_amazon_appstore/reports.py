@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import functools
 import io
 import re
 from array import array
@@ -60,12 +61,12 @@ _MAX_CELL = 1024 * 1024
 _MAX_CELLS = 16_384
 
 # Cells of a column that are kept with what they say, and the most characters of one.
-_MOST_PARSED_CELLS = 8192
-_LONGEST_PARSED_CELL = 40
+_MAX_PARSED_CELLS = 8192
+_MAX_PARSED_CELL = 40
 
 # Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
 _ROW_SIZE = 256
-_MOST_EXPECTED_ROWS = 4_000_000
+_MAX_EXPECTED_ROWS = 4_000_000
 
 _BAD_BYTES = "tap_amazon_appstore.bad_bytes"
 
@@ -113,7 +114,8 @@ class Layout:
             "number": parse_number,
             "boolean": parse_boolean,
         }
-        return by_type.get(definition["type"][0])
+        kinds = definition["type"]
+        return by_type.get(kinds if isinstance(kinds, str) else kinds[0])
 
     def match(self, header: Sequence[str]) -> dict[str, int]:
         """Find the columns in a header line, in any order and spelling.
@@ -224,7 +226,7 @@ class Findings:
         if self.short_rows:
             yield f"{self.short_rows} rows have too few cells; the missing ones are null"
         if self.long_rows:
-            yield f"{self.long_rows} rows have too many cells; these are kept in _rescued_data"
+            yield f"{self.long_rows} rows have too many cells; the surplus cells are kept in _rescued_data"
         if self.bad_bytes:
             yield f"{self.bad_bytes} byte sequences are not UTF-8; they are kept in the form \\xff"
 
@@ -256,12 +258,12 @@ class _ParsedCells(dict[str, Any]):
         except ValueError:
             self._rescue(cell)
             return None
-        if len(self) < _MOST_PARSED_CELLS and len(cell) <= _LONGEST_PARSED_CELL:
+        if len(self) < _MAX_PARSED_CELLS and len(cell) <= _MAX_PARSED_CELL:
             self[cell] = value
         return value
 
 
-class _Rows:
+class _RecordMaker:
     """Makes records of the rows under one header line."""
 
     def __init__(self, header: list[str], reader: ReportReader) -> None:
@@ -271,7 +273,7 @@ class _Rows:
         self._found = reader.layout.match(header)
         self._labels = self._label(header)
         self._rescued: dict[str, str] = {}
-        self.record = self._compile()
+        self.make_record = self._compile()
         """Returns the record of one row's cells."""
 
     @staticmethod
@@ -303,6 +305,12 @@ class _Rows:
         self._rescued[label] = cell
         self._findings.unknown_columns[label] = None
 
+    def _rescue_unfit(self, name: str, cell: str) -> None:
+        """Keep the cell of a column that is not of its type."""
+        label = self._labels[self._found[name]]
+        self._rescued[label] = cell
+        self._findings.unfit_cells[label] += 1
+
     def _take_rescued(self) -> str:
         """Return what the row has for `_rescued_data`, and begin anew."""
         text = encode_json(self._rescued).decode()
@@ -315,16 +323,78 @@ class _Rows:
         As `dataclasses` writes methods for fields: no loop over columns and no look-up of positions
         is left for each row, which takes a fifth off the time of a whole run. Only names of the
         schema's columns go into it, nothing from the file. All that is not a column begins with an
-        underscore, as no column of a report does.
+        underscore, as no column of a report does. For a header of two columns and one unknown it is
+
+            def make_record(_cells):
+                try: title, units, _unknown_2, = _cells
+                except ValueError: title, units, _unknown_2, = _square(_cells)
+                if _unknown_2: _rescue_unknown(2, _unknown_2)
+                units = _parsed_units[units]
+                _digest = _digest_of(_encode((title,)))
+                line_id = f'{_digest.hex()}-{_count(_digest)}'
+                _rescued_data = _take_rescued() if _rescued else None
+                return _Record(line_id, report_month, title or None, units, _rescued_data)
         """
-        layout, found = self._reader.layout, self._found
+        columns = self._reader.columns
+        values = {name: f"{name} or None" for name in self._reader.layout.columns}
+        values |= {name: name for name in self._parsed}
+        lines = [
+            *self._unpacking(),
+            *(f"{name} = _parsed_{name}[{name}]" for name in self._parsed),
+            *self._identifying(),
+            "_rescued_data = _take_rescued() if _rescued else None",
+            f"return _Record({', '.join(values.get(name, name) for name in columns)})",
+        ]
+        names = self._names()
+        exec("\n    ".join(["def make_record(_cells):", *lines]), names)  # noqa: S102
+        return names["make_record"]  # type: ignore[no-any-return]
+
+    @cached_property
+    def _parsed(self) -> dict[str, _ParsedCells]:
+        """The columns of the header that are not text, and how each cell of theirs is read."""
+        return {
+            name: _ParsedCells(
+                self._reader.parse_number if parse is parse_number else parse,
+                functools.partial(self._rescue_unfit, name),
+            )
+            for name, parse in self._reader.layout.parsers.items()
+            if name in self._found
+        }
+
+    def _unpacking(self) -> Iterator[str]:
+        """Yield lines that give each cell of a row a name."""
         cells = [f"_unknown_{position}" for position in range(len(self._labels))]
-        for name, position in found.items():
+        for name, position in self._found.items():
             cells[position] = name
-        names: dict[str, Any] = {
-            **dict.fromkeys(layout.columns, ""),
-            **dict.fromkeys(layout.parsers),
-            **self._reader.added,
+        unpack = f"{', '.join(cells)}, ="
+        yield f"try: {unpack} _cells"
+        yield f"except ValueError: {unpack} _square(_cells)"
+        for position, cell in enumerate(cells):
+            if cell not in self._found:
+                yield f"if {cell}: _rescue_unknown({position}, {cell})"
+
+    def _identifying(self) -> Iterator[str]:
+        """Yield lines that read the row's time, if reports have one, and make its key."""
+        layout = self._reader.layout
+        identity = list(layout.identity)
+        if "transaction_at" in layout.schema["properties"]:
+            yield "transaction_at, transaction_date = _parse_time(transaction_time, marketplace)"
+            # Which line item a row is depends on its minute in UTC: a restated month may be
+            # written in the other format, and the documented one has no seconds.
+            yield "_minute = transaction_at[:16] if transaction_at else _unread(transaction_time)"
+            identity.insert(0, "_minute")
+        yield f"_digest = _digest_of(_encode(({', '.join(identity)},)))"
+        yield "line_id = f'{_digest.hex()}-{_count(_digest)}'"
+
+    def _names(self) -> dict[str, Any]:
+        """Return the globals of the function."""
+        reader = self._reader
+        return {
+            # Columns that the header lacks: what an empty cell is.
+            **dict.fromkeys(reader.layout.columns, ""),
+            **dict.fromkeys(reader.layout.parsers),
+            **{f"_parsed_{name}": cells for name, cells in self._parsed.items()},
+            **reader.added,
             "_square": self._square,
             "_rescue_unknown": self._rescue_unknown,
             "_rescued": self._rescued,
@@ -333,54 +403,9 @@ class _Rows:
             "_encode": encode_json,
             "_parse_time": parse_time,
             "_unread": self._findings.keep_unread_time,
-            "_count": self._reader.occurrences.count,
-            "_Record": self._reader.record_class,
+            "_count": reader.occurrences.count,
+            "_Record": reader.record_class,
         }
-        unpack = f"{', '.join(cells)}, ="
-        lines = [
-            f"try: {unpack} _cells",
-            f"except ValueError: {unpack} _square(_cells)",
-            *(
-                f"if {cell}: _rescue_unknown({position}, {cell})"
-                for position, cell in enumerate(cells)
-                if cell not in found
-            ),
-        ]
-        values = {name: f"{name} or None" for name in layout.columns}
-        for name, parse in layout.parsers.items():
-            if name in found:
-                if parse is parse_number:
-                    parse = self._reader.parse_number  # noqa: PLW2901
-                names[f"_parsed_{name}"] = _ParsedCells(parse, self._rescuer(name))
-                lines.append(f"{name} = _parsed_{name}[{name}]")
-                values[name] = name
-        identity = list(layout.identity)
-        if "transaction_at" in layout.schema["properties"]:
-            lines += [
-                "transaction_at, transaction_date = _parse_time(transaction_time, marketplace)",
-                # Which line item a row is depends on its minute in UTC: a restated month may be
-                # written in the other format, and the documented one has no seconds.
-                "_minute = transaction_at[:16] if transaction_at else _unread(transaction_time)",
-            ]
-            identity.insert(0, "_minute")
-        lines += [
-            f"_digest = _digest_of(_encode(({', '.join(identity)})))",
-            "line_id = f'{_digest.hex()}-{_count(_digest)}'",
-            "_rescued_data = _take_rescued() if _rescued else None",
-            f"return _Record({', '.join(values.get(name, name) for name in self._reader.columns)})",
-        ]
-        # A column that the header lacks is a global of the function, and says what an empty cell does.
-        exec("\n    ".join(["def make_record(_cells):", *lines]), names)  # noqa: S102
-        return names["make_record"]  # type: ignore[no-any-return]
-
-    def _rescuer(self, name: str) -> Callable[[str], None]:
-        label = self._labels[self._found[name]]
-
-        def rescue(cell: str) -> None:
-            self._rescued[label] = cell
-            self._findings.unfit_cells[label] += 1
-
-        return rescue
 
 
 class ReportReader:
@@ -423,7 +448,7 @@ class ReportReader:
                 is broken.
         """
         with open_parts(file, lambda: self.rows) as (parts, size):
-            self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MOST_EXPECTED_ROWS))
+            self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MAX_EXPECTED_ROWS))
             for part in parts:
                 yield from self._read_part(part)
 
@@ -446,7 +471,7 @@ class ReportReader:
         try:
             header = next(rows, None)
             if header is not None:
-                yield from map(_Rows(header, self).record, rows)
+                yield from map(_RecordMaker(header, self).make_record, rows)
         except csv.Error as error:
             message = f"{part.name[:200]!r} is no valid CSV at line {lines.line_num} ({error})"
             raise UnreadableReportError(message) from None
