@@ -57,7 +57,9 @@ def _run() -> int:
     except BrokenPipeError:
         _log.error(TARGET_STOPPED)
     except OSError as error:
-        _log.error("The machine failed the tap: %s", error.strerror or type(error).__name__)
+        _log.error(
+            "The operating system reported an error: %s", error.strerror or type(error).__name__
+        )
     except Exception as error:  # noqa: BLE001 - nothing may end in a traceback
         # Where, but not what: the messages of exceptions can hold anything, secrets included.
         _log.debug("%s", "".join(traceback.format_tb(error.__traceback__)))

@@ -22,7 +22,7 @@ _USABLE_LIFE = 0.9
 _TOKEN = re.compile("[!-~]+")
 
 # Seconds of life that are believed; Amazon's tokens live an hour.
-_LONGEST_LIFE = 24 * 3600
+_MAX_LIFE = 24 * 3600
 
 _HOW_TO_ATTACH = (
     "an administrator attaches the security profile in the Developer Console under "
@@ -133,7 +133,7 @@ def _seconds(value: object) -> int | None:
         seconds = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
         return None
-    return seconds if 0 < seconds <= _LONGEST_LIFE else None
+    return seconds if 0 < seconds <= _MAX_LIFE else None
 
 
 def _refusal(status: int, error: object) -> str:

@@ -33,8 +33,8 @@ _MINUTES, _MINUTES_LATER = (
 )
 
 # Half hours that are kept with what they say, and the longest text of one.
-_MOST_HALF_HOURS = 32768
-_LONGEST_HALF_HOUR = 64
+_MAX_HALF_HOURS = 32768
+_MAX_HALF_HOUR = 64
 
 # Hours east of UTC. Amazon's page says "XST", the time zone of the marketplace; files have both
 # standard and summer time. An abbreviation counts as it stands, whatever the season.
@@ -158,8 +158,8 @@ class _HalfHours(dict[tuple[str, bool, str, str], _HalfHour | None]):
     def __missing__(self, key: tuple[str, bool, str, str]) -> _HalfHour | None:
         hour, _, zone, marketplace = key
         half_hour = _parse_half_hour(*key)
-        if len(hour + zone + marketplace) <= _LONGEST_HALF_HOUR:
-            if len(self) >= _MOST_HALF_HOURS:
+        if len(hour + zone + marketplace) <= _MAX_HALF_HOUR:
+            if len(self) >= _MAX_HALF_HOURS:
                 self.clear()
             self[key] = half_hour
         return half_hour

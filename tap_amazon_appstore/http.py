@@ -39,7 +39,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT = (10, 60)
 
 # Seconds that a server may ask for before asking for them counts as a refusal.
-_LONGEST_WAIT = 300
+_MAX_WAIT = 300
 
 # No answer, or half of one.
 _NO_ANSWER = (
@@ -98,7 +98,7 @@ def send(
         problem: Exception = RetriableAPIError(f"{host} did not answer ({type(error).__name__})")
     except (OSError, ValueError) as error:  # what `requests` raises itself is an `OSError`
         problem = FatalAPIError(
-            f"{host} cannot be asked ({type(error).__name__}); "
+            f"{host} could not be asked ({type(error).__name__}); "
             "check api_url, auth_url and user_agent"
         )
     raise problem
@@ -161,7 +161,7 @@ def _retry_after(error: RetriableSyncError) -> float:
         seconds = Retry().parse_retry_after(header)
     except Exception:  # noqa: BLE001 - urllib3 has one of its own for a header that says nothing
         return 0
-    if seconds > _LONGEST_WAIT:
+    if seconds > _MAX_WAIT:
         message = f"{error} and asks to wait {seconds:.0f} seconds; run the tap again after that"
         raise FatalSyncError(message)
     return seconds

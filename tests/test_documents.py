@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from sandbox import make_csv
+from tests.conftest import execute
 from tests.data import MONTH, sale
 from tools.readme import README, own_settings, with_parts
 
@@ -94,6 +96,16 @@ def test_meltano_yml_installs_what_the_models_and_the_page_are_tested_with() -> 
     tested = [line for line in requirements.splitlines() if line.startswith("dbt-")]
     assert dbt["pip_url"].split() == [line for line in tested if "duckdb" not in line]
     assert page["pip_url"].split() == groups["dependency-groups"]["report"]
+
+
+def test_contributing_chooses_tests_that_there_are() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    choices = re.findall(r"`uv run pytest -n0 ((?:tests/\S+) -k \w+)`", text)
+
+    assert choices
+    for choice in choices:
+        run = execute(sys.executable, "-m", "pytest", "-n0", "--collect-only", *choice.split())
+        assert run.code == 0, run.stdout
 
 
 def test_personal_data_can_be_hashed_as_the_readme_says(tap: Tap) -> None:

@@ -362,6 +362,7 @@ def test_a_full_table_read_begins_at_the_start_and_remembers_nothing(
     again = read(first.state, "FULL_TABLE")
 
     assert again.rows == [3, 3]
+    assert again.state == first.state
 
 
 @pytest.mark.parametrize(

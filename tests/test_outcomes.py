@@ -147,7 +147,7 @@ class TestNoReport:
             (Response("https://[", 200), ["without the URL of a file"]),
             (
                 Response("https://localhost:port/", 200),
-                ["localhost cannot be asked", "check api_url"],
+                ["localhost could not be asked", "check api_url"],
             ),
         ],
         ids=[

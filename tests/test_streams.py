@@ -219,7 +219,7 @@ def test_deselected_columns_are_left_out_and_keys_stay(tap: Tap) -> None:
 
     run = tap.read("--catalog", catalog)
 
-    assert [record["line_id"] for record in run.records()] != [None, None]
+    assert len({record["line_id"] for record in run.records()} - {None}) == 2
     assert all("app_user_id" not in record for record in run.records())
     (schema, *_) = [message for message in run.messages if message["type"] == "SCHEMA"]
     assert "app_user_id" not in schema["schema"]["properties"]
