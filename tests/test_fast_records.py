@@ -1,13 +1,9 @@
-"""The short way of records is the SDK's way, byte for byte, and the command starts light."""
+"""The short way of records is the SDK's way, byte for byte."""
 
 from __future__ import annotations
 
 import io
-import os
 import re
-import struct
-import subprocess
-import sys
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sandbox import Account
-    from tests.conftest import Tap
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -131,56 +126,3 @@ def test_the_sdk_still_has_what_streams_lean_on(member: str) -> None:
     for stream in tap.streams.values():
         # Not what the stream's own classes have: that would be there anyway.
         assert member in {*dir(Stream), *vars(stream)}
-
-
-def test_the_command_leaves_alone_what_it_does_not_need(tap: Tap) -> None:
-    tap.account.put_report("sales", MONTH, make_csv(sales(1)))
-    program = (
-        "import sys, contextlib\n"
-        "from tap_amazon_appstore.__main__ import TapAmazonAppstore\n"
-        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):\n"
-        f"    TapAmazonAppstore.cli({tap.command()[1:]!r})\n"
-        "print(*sys.modules)\n"
-    )
-
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True
-    )
-
-    assert "1 rows" in done.stderr
-    assert not {
-        "fsspec",
-        "joblib.parallel",
-        "jsonpath_ng.parser",
-        "packaging.tags",
-        "tqdm",
-        "upath.core",
-    } & set(done.stdout.split())
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
-def test_a_terminal_sees_a_bar_and_a_pipe_does_not(tap: Tap) -> None:
-    import fcntl  # noqa: PLC0415
-    import pty  # noqa: PLC0415
-    import termios  # noqa: PLC0415
-
-    tap.account.put_report("sales", MONTH, make_csv(sales(3)))
-    terminal, stderr = pty.openpty()
-    fcntl.ioctl(stderr, termios.TIOCSWINSZ, struct.pack("4H", 24, 120, 0, 0))
-    subprocess.run(tap.command(), stdout=subprocess.DEVNULL, stderr=stderr, check=True)
-    os.close(stderr)
-    seen = b""
-    while chunk := _read(terminal):
-        seen += chunk
-
-    assert b"1/1" in seen
-    assert b"3 rows" in seen
-    assert b"rows/s" in seen
-    assert "rows/s" not in tap.read().stderr
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux says so when the other side is closed.
-        return b""
