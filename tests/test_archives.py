@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 import zipfile
+from collections import deque
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import make_csv, make_zip
-from tap_amazon_appstore.archives import BrokenDownloadError, UnreadableReportError, check_zip
+from tap_amazon_appstore.archives import (
+    BrokenDownloadError,
+    UnreadableReportError,
+    _bounded,
+    check_zip,
+    open_parts,
+)
 from tests.data import sales
 from tests.reading import (
     Report,
@@ -243,6 +251,73 @@ def test_a_report_may_have_hundreds_of_parts() -> None:
     part = make_csv(sales(1))
 
     assert len(read_zip(make_zip({f"{number}.csv": part for number in range(300)})).records) == 300
+
+
+def test_a_zip_may_have_the_longest_comment_that_there_is() -> None:
+    archive = _with_comment(ARCHIVES["deflated"], 2**16 - 1)
+
+    assert len(read_zip(archive).records) == 6
+
+
+def _with_comment(archive: bytes, length: int) -> bytes:
+    return archive[:-2] + length.to_bytes(2, "little") + bytes(length)
+
+
+@pytest.mark.parametrize(
+    ("always", "least_size"), [(0, 10_000), (10**6, 0)], ids=["by its ratio", "by its size"]
+)
+def test_how_much_a_zip_may_unpack_to(
+    always: int, least_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred times its size, here 10,000 bytes, and a gigabyte anyway, here a megabyte."""
+    monkeypatch.setattr("tap_amazon_appstore.archives._ALWAYS_UNPACKED", always)
+    archive = make_zip({"sales.csv": bytes(10**6)})
+    archive = _with_comment(archive, max(least_size - len(archive), 0))
+    check_zip(io.BytesIO(archive))
+
+    more = make_zip({"sales.csv": bytes(10**6 + 1)})
+    more = _with_comment(more, max(least_size - len(more), 0))
+    with pytest.raises(UnreadableReportError, match="100 times its size"):
+        check_zip(io.BytesIO(more))
+
+
+@pytest.mark.parametrize(
+    ("text", "line_end"),
+    [
+        ("a\nb\r", "\n"),
+        ("a\r\nb\n", "\n"),
+        ("a\rb\n", "\r"),
+        ('"a\rb"\nc', "\n"),
+        ("a", "\n"),
+        ("", "\n"),
+    ],
+)
+def test_the_first_line_says_what_ends_all_of_them(text: str, line_end: str) -> None:
+    with open_parts(io.BytesIO(make_zip({"sales.csv": text})), lambda: 0) as (parts, size):
+        (part,) = parts
+
+    assert (part.name, part.line_end, size) == ("sales.csv", line_end, len(text))
+
+
+@pytest.mark.parametrize("start", [b"", b"\n", b"a\n", b"a\nbc\n"])
+def test_a_line_has_two_mebibytes_at_most(start: bytes) -> None:
+    rows = itertools.count()
+    pieces = [start + b"x" * 1000, b"x" * (2**21 - 1000)]
+    assert b"".join(_bounded(pieces, b"\n", rows.__next__)) == b"".join(pieces)
+
+    with pytest.raises(UnreadableReportError, match="a line of more than 2 MiB"):
+        deque(_bounded([*pieces, b"x"], b"\n", rows.__next__), maxlen=0)
+
+
+@pytest.mark.parametrize("rows_before", [[], [1], [0, 0, 1]])
+def test_a_row_has_four_mebibytes_of_lines_at_most(rows_before: list[int]) -> None:
+    half = b"\n" * 2**21
+    pieces = [*[half] * len(rows_before), half, half]
+    rows = [*rows_before, *[rows_before[-1] if rows_before else 0] * 3]
+    assert len(list(_bounded(pieces, b"\n", iter(rows).__next__))) == len(pieces)
+
+    with pytest.raises(UnreadableReportError, match="4 MiB without the end of a row"):
+        deque(_bounded([*pieces, b"\n"], b"\n", iter(rows).__next__), maxlen=0)
 
 
 def test_a_zip_may_leave_the_number_of_its_members_to_its_longer_form() -> None:

@@ -685,6 +685,13 @@ def test_keys_of_the_other_reports_tell_their_line_items(
     assert read_rows([{name: mended[name] for name in row}], layout).line_ids == keys[:1]
 
 
+def test_a_digest_whose_hash_is_nothing_is_counted_too() -> None:
+    occurrences = _Occurrences()
+
+    assert hash(b"") == 0
+    assert [occurrences.count(b"") for _ in range(3)] == [1, 2, 3]
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("kinds", "length", "expected"),
@@ -747,6 +754,16 @@ def test_a_line_or_cell_without_end_does_not_fill_the_memory(start: str, block: 
     refused = pytest.raises(UnreadableReportError, match=r" [24] MiB|no valid CSV at line")
     with memory_below(48 * 2**20), refused:
         deque(ReportReader(SALES, ADDED).read(buffer), maxlen=0)
+
+
+def test_a_cell_has_a_mebibyte_at_most() -> None:
+    header, row = make_csv([sale(Title="@")]).splitlines()
+
+    (record,) = read_csv(f"{header}\n{row.replace('@', 'x' * 2**20)}").records
+
+    assert len(record["title"]) == 2**20
+    with pytest.raises(UnreadableReportError, match=r"field limit \(1048576\)"):
+        read_csv(f"{header}\n{row.replace('@', 'x' * (2**20 + 1))}")
 
 
 def test_a_line_may_be_far_longer_than_what_is_read_at_a_time() -> None:
