@@ -206,6 +206,10 @@ def _purchases(random: Random) -> Iterator[Row]:
     yield sale(
         "no-type", month, transaction_type=None, item_type=None, sales_price=Decimal("-0.50")
     )
+    # Types that are not documented keep their signs: these two come to 2.00.
+    unknown: Row = {"transaction_type": "Correction", "item_type": "Application"}
+    yield sale("more", month, **unknown, sales_price=Decimal("5.00"))
+    yield sale("less", month, **unknown, sales_price=Decimal("-3.00"))
     yield sale("canada", month, marketplace_currency="CAN", country_region_code="CA")
     yield sale("nothing", month, units=None, sales_price=None, estimated_earnings=None, asin=None)
 

@@ -14,8 +14,11 @@ with figures as (
         case when lower(transaction_type) = 'charge' and item_type = 'Application' then units end
             as downloads,
         case when lower(transaction_type) = 'charge' then sales_price end as gross_sales,
-        case when lower(transaction_type) <> 'charge' or transaction_type is null
-            then abs(sales_price) end as taken_back_sales,
+        case when lower(transaction_type) in ('refund', 'chargeback', 'chargeback reversal')
+            then abs(sales_price) end as returned_sales,
+        case when transaction_type is null or lower(transaction_type) not in
+            ('charge', 'refund', 'chargeback', 'chargeback reversal')
+            then sales_price end as other_sales,
         estimated_earnings
     from {{ source('amazon_appstore', 'sales') }}
     where (report_month, report_last_modified) in (
@@ -32,7 +35,8 @@ with figures as (
         -report_lines,
         -downloads,
         -gross_sales,
-        -(refunded_sales + charged_back_sales + reversed_sales + abs(other_sales)),
+        -(refunded_sales + charged_back_sales + reversed_sales),
+        -other_sales,
         -estimated_earnings
     from {{ ref('amazon_appstore__overview_report') }}
 )
@@ -48,5 +52,6 @@ having
     sum(report_lines) <> 0
     or sum(downloads) <> 0
     or sum(gross_sales) <> 0
-    or sum(taken_back_sales) <> 0
+    or sum(returned_sales) <> 0
+    or sum(other_sales) <> 0
     or sum(estimated_earnings) <> 0
