@@ -10,15 +10,15 @@
 {% macro changed_months(report, kept, only='true') %}
     select date_month
     from (
-        select date_month, report_lines, report_versions
+        select date_month, report_lines, report_fingerprint
         from {{ report }}
         where {{ only }}
         union all
-        select date_month, -report_lines, -report_versions
+        select date_month, -report_lines, -report_fingerprint
         from {{ kept }}
     ) as compared
     group by date_month
-    having sum(report_lines) <> 0 or sum(report_versions) <> 0
+    having sum(report_lines) <> 0 or sum(report_fingerprint) <> 0
 {% endmacro %}
 
 

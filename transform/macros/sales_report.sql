@@ -23,7 +23,7 @@ summed as (
         currency,
         {{ sales_sums() }},
         cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
-        cast(sum(report_versions) as {{ dbt.type_bigint() }}) as report_versions
+        cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
     from sales
     group by
         date_day,

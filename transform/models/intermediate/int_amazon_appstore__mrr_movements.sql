@@ -29,7 +29,7 @@ events as (
         0 as mrr_change,
         0 as subscribers_change,
         report_lines,
-        report_versions
+        report_fingerprint
     from periods
 
     union all
@@ -40,7 +40,7 @@ events as (
         monthly_price as mrr_change,
         1 as subscribers_change,
         0 as report_lines,
-        0 as report_versions
+        0 as report_fingerprint
     from periods
     where starts_on is not null
 
@@ -52,7 +52,7 @@ events as (
         -monthly_price as mrr_change,
         -1 as subscribers_change,
         0 as report_lines,
-        0 as report_versions
+        0 as report_fingerprint
     from periods
     where ends_on is not null
 ),
@@ -71,7 +71,7 @@ changes as (
         cast(sum(mrr_change) as {{ dbt.type_numeric() }}) as mrr_change,
         cast(sum(subscribers_change) as {{ dbt.type_bigint() }}) as subscribers_change,
         cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
-        cast(sum(report_versions) as {{ dbt.type_bigint() }}) as report_versions
+        cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
     from events
     {% if is_incremental() %}
     where date_day > {{ last_day_kept() }}
@@ -109,7 +109,7 @@ history as (
         cast(sum(mrr_change) as {{ dbt.type_numeric() }}) as mrr_change,
         cast(sum(subscribers_change) as {{ dbt.type_bigint() }}) as subscribers_change,
         0 as report_lines,
-        0 as report_versions,
+        0 as report_fingerprint,
         min(case when mrr_change > 0 then date_day end) as paid_on,
         true as is_kept
     from {{ this }}
@@ -157,6 +157,6 @@ select
     end as movement,
     subscribers_change,
     report_lines,
-    report_versions
+    report_fingerprint
 from weighed
 where not is_kept

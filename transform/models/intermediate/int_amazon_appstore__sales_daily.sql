@@ -68,7 +68,7 @@ select
         end
     ) as known_until,
     cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
-    cast(sum(report_versions) as {{ dbt.type_bigint() }}) as report_versions
+    cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
 from sorted
 group by
     date_month,

@@ -26,7 +26,7 @@ select
     {% endif %}
     {% endfor %}
     daily.report_lines,
-    daily.report_versions
+    daily.report_fingerprint
 from {{ ref('int_amazon_appstore__sales_daily') }} as daily
 {% if is_converted %}
 -- The reporting currency itself needs no rate; where another has none, its amounts stay as they are.

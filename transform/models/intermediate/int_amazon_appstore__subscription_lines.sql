@@ -35,5 +35,5 @@ select
     digital_order_id,
     receipt_id,
     report_lines,
-    report_versions
+    report_fingerprint
 from sales

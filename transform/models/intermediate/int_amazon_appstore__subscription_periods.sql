@@ -171,7 +171,7 @@ select
     {{ spans }}.starts_on,
     {{ spans }}.ends_on,
     {{ 'lines.report_lines' if is_first else 0 }} as report_lines,
-    {{ 'lines.report_versions' if is_first else 0 }} as report_versions
+    {{ 'lines.report_fingerprint' if is_first else 0 }} as report_fingerprint
 from lines
 {{ 'left' if is_first else 'inner' }} join {{ spans }}
     on lines.line_id = {{ spans }}.line_id

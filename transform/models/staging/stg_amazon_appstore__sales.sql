@@ -35,5 +35,5 @@ select
     nullif(transaction_id, 'NA') as transaction_id,
     {{ if_loaded(report, 'digital_order_id') }} as digital_order_id,
     1 as report_lines,
-    {{ epoch_seconds('cast(report_last_modified as timestamp)') }} as report_versions
+    {{ epoch_seconds('cast(report_last_modified as timestamp)') }} as report_fingerprint
 from standing
