@@ -39,6 +39,10 @@ class Query:
     dimensions: tuple[str, ...]
     counts: tuple[str, ...]
     amounts: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
+    """The measures that the template takes as they stand on the last day, if it tells them apart."""
+    flows: tuple[str, ...] = ()
+    """Those that it then adds up over the days."""
     key: tuple[str, ...] = ()
     """The mart's columns that make up the last dimension, of a breakdown."""
     label: str = ""
@@ -60,6 +64,10 @@ class Query:
             return row[:simple], None, row[-measures:]
         return row[:simple], last if len(last) > 1 else last[0], row[-measures:]
 
+
+_ACTIVE = ("active", "paid_active", "trial_active")
+_EVENTS = ("started", "ended", "refunded", "paid_ended", "trial_ended", "trial_conversions")
+_MOVEMENTS = ("new", "expansion", "reactivated", "contraction", "churned")
 
 QUERIES = {
     "overview": Query(
@@ -98,24 +106,17 @@ QUERIES = {
         "subscriptions.sql",
         "amazon_appstore__subscription_report",
         ("month", "app"),
-        (
-            "active",
-            "paid_active",
-            "trial_active",
-            "paid_active_before",
-            "started",
-            "ended",
-            "refunded",
-            "paid_ended",
-            "trial_ended",
-            "trial_conversions",
-        ),
+        (*_ACTIVE, "paid_active_before", *_EVENTS),
+        levels=_ACTIVE,
+        flows=_EVENTS,
     ),
     "mrr": Query(
         "mrr.sql",
         "amazon_appstore__mrr",
         ("month", "app", "currency"),
         ("subscribers",),
-        ("mrr", "new", "expansion", "reactivated", "contraction", "churned"),
+        ("mrr", *_MOVEMENTS),
+        levels=("subscribers", "mrr"),
+        flows=_MOVEMENTS,
     ),
 }

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -25,6 +25,7 @@ from playwright.sync_api import sync_playwright
 from ruamel.yaml import YAML
 
 from report.figures import read_figures
+from report.marts import QUERIES, Query
 from report.page import render
 from report.warehouse import _DUCKDB_FILE, _POSTGRES_DEFAULTS, _SCHEMA, connect
 
@@ -1049,6 +1050,26 @@ def test_duckdb_has_the_same_figures(
     assert figures == read_marts(monkeypatch, warehouse.environment, "everything")
     assert not figures.is_empty
     assert read_marts(monkeypatch, in_duckdb, "absent").is_empty
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_the_order_of_measures_changes_no_figure(warehouse: Warehouse, name: str) -> None:
+    def figures(query: Query) -> list[dict[str, Any]]:
+        measures = [*query.counts, *query.amounts]
+        rows = warehouse.rows(query.text)
+        return [dict(zip(measures, query.split(row)[2], strict=True)) for row in rows]
+
+    query = QUERIES[name]
+    turned = replace(
+        query,
+        counts=query.counts[::-1],
+        amounts=query.amounts[::-1],
+        levels=query.levels[::-1],
+        flows=query.flows[::-1],
+    )
+
+    assert figures(turned) == figures(query)
+    assert len(figures(query)) > 1
 
 
 def copy_of(warehouse: Warehouse, mart: str, directory: Path) -> Path:

@@ -14,25 +14,42 @@ series as (
     from {{ query.mart }} as mrr
     inner join last_days
         on mrr.date_month = last_days.date_month
+),
+
+figures as (
+    select
+        date_month as month,
+        app_name as app,
+        currency,
+{% for flow in query.flows %}
+        sum({{ flow }}_mrr) as {{ flow }},
+{% endfor %}
+{% for level in query.levels %}
+        sum({{ level }} * is_last) as {{ level }}
+        {%- if not loop.last %},{% endif %}
+
+{% endfor %}
+    from series
+    group by
+        date_month,
+        app_name,
+        currency
 )
 
 select
-    date_month as month,
-    app_name as app,
+    month,
+    app,
     currency,
-    cast(sum(subscribers * is_last) as bigint) as subscribers,
-    round(sum(mrr * is_last), 6) as mrr,
-{% for movement in query.amounts[1:] %}
-    round(sum({{ movement }}_mrr), 6) as {{ movement }}
+{% for count in query.counts %}
+    cast({{ count }} as bigint) as {{ count }},
+{% endfor %}
+{% for amount in query.amounts %}
+    round({{ amount }}, 6) as {{ amount }}
     {%- if not loop.last %},{% endif %}
 
 {% endfor %}
-from series
-group by
-    date_month,
-    app_name,
-    currency
+from figures
 order by
-    date_month,
-    app_name,
+    month,
+    app,
     currency

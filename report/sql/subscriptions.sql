@@ -17,15 +17,13 @@ figures as (
     select
         report.date_month as month,
         report.app_name as app,
-{% for measure in query.counts[:3] %}
-        case when report.date_day = last_days.date_day then report.{{ measure }} end as {{ measure }},
+{% for level in query.levels %}
+        case when report.date_day = last_days.date_day then report.{{ level }} end as {{ level }},
 {% endfor %}
-        null as paid_active_before,
-{% for measure in query.counts[4:] %}
-        report.{{ measure }}
-        {%- if not loop.last %},{% endif %}
-
+{% for flow in query.flows %}
+        report.{{ flow }},
 {% endfor %}
+        null as paid_active_before
     from report
     left join last_days
         on report.date_month = last_days.date_month
@@ -35,15 +33,10 @@ figures as (
     select
         date_day + 1 as month,
         app_name as app,
-{% for measure in query.counts[:3] %}
+{% for measure in query.levels + query.flows %}
         null as {{ measure }},
 {% endfor %}
-        paid_active as paid_active_before,
-{% for measure in query.counts[4:] %}
-        null as {{ measure }}
-        {%- if not loop.last %},{% endif %}
-
-{% endfor %}
+        paid_active as paid_active_before
     from report
     where
         extract(day from date_day + 1) = 1
