@@ -26,9 +26,15 @@ class Figures:
     dimensions: dict[str, list[Any]]
     """The values of each dimension; null stands for what is shown together as others."""
     tables: dict[str, dict[str, Any]]
-    """The result of each query: `columns`, `amounts`, which names those of them, and `rows`, by
-    month. Rows that have all dimensions but the last in common stand together: `[dimensions,
-    [[last dimension, measures…], …]]`. A dimension's value is its place in `dimensions`."""
+    """The result of each query, such as this one of the devices of one app in one month:
+
+        "columns": ["month", "app", "currency", "device", "units", "downloads", "net_sales"],
+        "amounts": ["net_sales"],
+        "rows": [[[0, 2, 1], [[0, 15, 9, 41.85], [3, 7, 7, 0]]]]
+
+    These are two rows: `[0, 2, 1, 0, 15, 9, 41.85]` and `[0, 2, 1, 3, 7, 7, 0]`. What they have in
+    common, all dimensions but the last, is written once. Instead of a dimension's value there is
+    its place in `dimensions`; `amounts` are the columns that are amounts of money."""
     last_days: dict[str, str | None]
     """The last day that sales and subscriptions have figures of."""
 
