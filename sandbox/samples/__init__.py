@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from itertools import islice
 from typing import IO, TYPE_CHECKING
 
 from sandbox.archive import member, member_name, open_archive
 from sandbox.samples import earnings, sales, subscriptions
 from sandbox.samples.layout import Layout
+from sandbox.samples.months import following_month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +49,7 @@ def months_until(today: date, months: int) -> list[date]:
 
 def published_at(month: date, today: date) -> datetime:
     """Tell when a sample report was published: on the 3rd of the next month, or today."""
-    third_of_next = (month.replace(day=28) + timedelta(days=4)).replace(day=3)
+    third_of_next = following_month(month).replace(day=3)
     day = min(third_of_next, today)
     return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
 

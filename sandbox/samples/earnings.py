@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.samples.catalogue import MARKETPLACES, Marketplace
 from sandbox.samples.layout import Table, observed_time
+from sandbox.samples.months import following_month
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ class _Payment(NamedTuple):
 
     def _line(self, invoice: int, status: str) -> list[str]:
         currency, month = self.marketplace.currency, self.month
-        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+        following = following_month(month)
         paid_on = self._midnight(following + timedelta(days=28))
         group = f"{month:%Y%m}{self.number:06}"
         total = sum(self.earnings, Decimal())

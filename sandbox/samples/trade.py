@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode, urlsafe_b64encode
 from collections import deque
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from itertools import count, cycle, islice
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sandbox.samples import catalogue
 from sandbox.samples.catalogue import MARKETPLACES, TERM_MONTHS, Marketplace, Product
+from sandbox.samples.months import following_month
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -353,7 +354,7 @@ class _Clock:
 
     def __init__(self, month: date, marketplace: Marketplace, rows: int) -> None:
         self._zone = marketplace.zone
-        following = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+        following = following_month(month)
         self._start = self._timestamp(month)
         self._seconds_for_row = (self._timestamp(following) - self._start) / rows
 
