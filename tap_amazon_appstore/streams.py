@@ -170,7 +170,7 @@ class _Gaps:
 
 
 class SalesStream(ReportStream):
-    """Every sale, refund and free install, a line item a row."""
+    """Every sale, refund and free install, one row per line item."""
 
     name = "sales"
     report = "sales"
@@ -189,7 +189,7 @@ class SalesStream(ReportStream):
 
 
 class SubscriptionsStream(ReportStream):
-    """Active, started, ended and refunded subscriptions, a row a day and subscription."""
+    """Active, started, ended and refunded subscriptions, one row per day and subscription."""
 
     name = "subscriptions"
     report = "subscription"
