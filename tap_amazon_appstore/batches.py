@@ -10,7 +10,7 @@ import abc
 import gzip
 import math
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Context, Decimal
 from importlib.util import find_spec
 from itertools import count, islice
@@ -180,12 +180,20 @@ class _BatchFile:
             return str(self._path.as_uri())
 
     def discard(self) -> None:
-        """Remove what has been written."""
+        """Remove what has been written, as far as the file system lets it."""
+        # What it does not let is no news: why the file is discarded is what has to be said.
+        with suppress(Exception):
+            self._encoder.discard()
         if self._is_local:
-            self._file.close()
-            self._part.unlink()
+            with suppress(OSError):
+                self._file.close()
+            with suppress(OSError):
+                self._part.unlink()
         else:
-            self._file.discard()
+            with suppress(Exception):
+                self._file.discard()
+            # It would go on with the upload when it is collected.
+            self._file.closed = True
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
@@ -218,6 +226,9 @@ class _JSONLines:
     def close(self) -> None:
         if self._is_wrapped:
             self._file.close()
+
+    def discard(self) -> None:
+        self.close()
 
 
 class _Parquet:
@@ -272,6 +283,10 @@ class _Parquet:
     def close(self) -> None:
         self._write_row_group()
         self._writer.close()
+
+    def discard(self) -> None:
+        # It would close itself when it is collected, and complain that its file is closed.
+        self._writer.is_open = False
 
     def _write_row_group(self) -> None:
         self._writer.write_table(self._pa.Table.from_batches(self._pending, self._schema))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from sandbox import make_csv
+from tests.conftest import execute
 from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
 from tests.environments import command, on_spark, spark_environment
 
@@ -172,14 +174,29 @@ def test_deselected_columns_are_left_out(tap: Tap, tmp_path: Path) -> None:
     assert "app_user_id" not in pq.read_schema(local(files(run)[0])).names
 
 
-def test_nothing_of_a_failed_month_has_a_final_name(tap: Tap, tmp_path: Path) -> None:
-    broken = make_csv(sales(3)) + '"never closed'
-    tap.account.put_report("sales", NEXT_MONTH, broken)
+FORMATS = [("jsonl", "none"), ("jsonl", "gzip"), ("parquet", "none")]
+BROKEN = make_csv(sales(2500)) + '"never closed'
 
-    run = tap.run(batch_config=batch_config(tmp_path.as_uri()))
+
+@pytest.mark.parametrize(("encoding", "compression"), FORMATS)
+def test_nothing_of_a_failed_month_has_a_final_name(
+    tap: Tap, tmp_path: Path, encoding: str, compression: str
+) -> None:
+    tap.account.put_report("sales", NEXT_MONTH, BROKEN)
+
+    run = tap.run(batch_config=batch_config(tmp_path.as_uri(), encoding, compression))
 
     assert run.code == 1
     assert [local(url) for url in files(run)] == list((tmp_path / "run-1").iterdir())
+    assert_one_sentence(run)
+
+
+def assert_one_sentence(run: Run) -> str:
+    """Expect that a run says one thing about its failure, and return it."""
+    (error,) = run.log("ERROR")
+    assert "Traceback" not in run.stderr
+    assert "Exception ignored" not in run.stderr
+    return error
 
 
 def test_an_unknown_format_is_refused(tap: Tap, tmp_path: Path) -> None:
@@ -216,6 +233,21 @@ def test_batches_go_to_s3(tap: Tap, sandbox: Sandbox, bucket: S3FileSystem, enco
         assert [row["line_id"] for row in held] == [record["line_id"] for record in records]
     keys = list(sandbox.s3_credentials.values())
     assert not any(key in run.stdout + run.stderr for key in keys)
+
+
+@pytest.mark.parametrize(("encoding", "compression"), FORMATS)
+def test_nothing_of_a_failed_month_is_in_s3(
+    tap: Tap, sandbox: Sandbox, bucket: S3FileSystem, encoding: str, compression: str
+) -> None:
+    tap.account.put_report("sales", NEXT_MONTH, BROKEN)
+    root = f"s3://{sandbox.batch_bucket}/{tap.directory.name}"
+    config = batch_config(root, encoding, compression, params=s3_params(sandbox))
+
+    run = tap.run(batch_config=config)
+
+    assert run.code == 1
+    assert [url.removeprefix("s3://") for url in files(run)] == bucket.find(root)
+    assert_one_sentence(run)
 
 
 SPARK_READS = """
@@ -305,8 +337,22 @@ def test_files_that_cannot_be_written_are_no_mistake_of_the_tap(
         run = tap.run(batch_config=config)
 
         assert run.code == 1
-        (error,) = run.log("ERROR")
+        error = assert_one_sentence(run)
         assert error.startswith(f"Batch files cannot be written to {config['storage']['root']} (")
         assert "check batch_config" in error
         assert "a-secret-key" not in run.stderr
-        assert "Traceback" not in run.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of a file's size")
+@pytest.mark.parametrize(("encoding", "compression"), FORMATS)
+def test_a_file_that_finds_no_room_is_removed(
+    tap: Tap, tmp_path: Path, encoding: str, compression: str
+) -> None:
+    tap.account.put_report("sales", MONTH, make_csv(sales(2500)))
+    tap_command = tap.command(batch_config=batch_config(tmp_path.as_uri(), encoding, compression))
+
+    run = execute("sh", "-c", 'ulimit -f 60; exec "$@"', "sh", *tap_command)
+
+    assert run.code == 1
+    assert "the room there" in assert_one_sentence(run)
+    assert list((tmp_path / "run-1").iterdir()) == []
