@@ -26,6 +26,8 @@ from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.mapper import RemoveRecordTransform
 from upath import UPath
 
+from tap_amazon_appstore.stream_maps import blaming_stream_maps
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -84,7 +86,7 @@ class BatchesStream(Stream, abc.ABC):
         context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> None:
         maps = [item for item in self.stream_maps if not isinstance(item, RemoveRecordTransform)]
-        outputs = [_Output(batch_config, self.tap_name, stream_map) for stream_map in maps]
+        outputs = [_Output(batch_config, self, stream_map) for stream_map in maps]
         chunks_in_file = math.ceil(batch_config.batch_size / _CHUNK)
         chunk_size = batch_config.batch_size // chunks_in_file
         try:
@@ -113,21 +115,27 @@ class BatchesStream(Stream, abc.ABC):
 class _Output:
     """The files of one stream, one after the other."""
 
-    def __init__(self, config: BatchConfig, tap_name: str, stream_map: StreamMap) -> None:
+    def __init__(self, config: BatchConfig, stream: Stream, stream_map: StreamMap) -> None:
         self._config = config
+        self._stream = stream.name
         self._map = stream_map
-        self._prefix = f"{config.storage.prefix or ''}{tap_name}--{stream_map.stream_alias}"
+        self._prefix = f"{config.storage.prefix or ''}{stream.tap_name}--{stream_map.stream_alias}"
         self._file: _BatchFile | None = None
 
     def write(self, chunk: Rows) -> None:
         """Map records and write them to the current file, or to a new one."""
-        # A stream map may change the record that it is given, and the next map needs it as it is.
-        rows = [row for record in chunk if (row := self._map.transform(record.copy())) is not None]
-        if rows:
-            if self._file is None:
-                name = f"{self._prefix}-{uuid4()}"
-                self._file = _BatchFile(self._config, name, self._map.transformed_schema)
-            self._file.write(rows)
+        with blaming_stream_maps(self._stream, [self._map]):
+            # A map may change the record that it is given, and the next one needs it as it is.
+            mapped = (self._map.transform(record.copy()) for record in chunk)
+            rows = [row for row in mapped if row is not None]
+        if not rows:
+            return
+        if self._file is None:
+            name = f"{self._prefix}-{uuid4()}"
+            self._file = _BatchFile(self._config, name, self._map.transformed_schema)
+        with blaming_stream_maps(self._stream, [self._map]):
+            content = self._file.encode(rows)
+        self._file.write(content)
 
     def finish(self) -> Iterator[SDKBatchMessage]:
         """Complete the current file, if there is one, and yield the message about it."""
@@ -165,10 +173,14 @@ class _BatchFile:
             self._file = self._part.open("wb")
             self._encoder: _JSONLines | _Parquet = encode(self._file, schema, compression)
 
-    def write(self, rows: Rows) -> None:
-        """Add records."""
+    def encode(self, rows: Rows) -> Any:  # noqa: ANN401 - each format has its own
+        """Return records as `write` takes them."""
+        return self._encoder.encode(rows)
+
+    def write(self, content: Any) -> None:  # noqa: ANN401
+        """Add records that `encode` returned."""
         with self._explaining():
-            self._encoder.write(rows)
+            self._encoder.write(content)
 
     def complete(self) -> str:
         """Give the file its name; returns its URL."""
@@ -220,8 +232,11 @@ class _JSONLines:
         self._file = gzip.GzipFile(fileobj=file, mode="wb") if compression == "gzip" else file
         self._is_wrapped = self._file is not file
 
-    def write(self, rows: Rows) -> None:
-        self._file.write(encoder.encode_lines(rows))
+    def encode(self, rows: Rows) -> bytes:
+        return encoder.encode_lines(rows)
+
+    def write(self, lines: bytes) -> None:
+        self._file.write(lines)
 
     def close(self) -> None:
         if self._is_wrapped:
@@ -258,14 +273,12 @@ class _Parquet:
         formats = {"date": pa.date32(), "date-time": pa.timestamp("us", tz="UTC")}
         return formats.get(definition.get("format", ""), pa.string())
 
-    def write(self, rows: Rows) -> None:
+    def encode(self, rows: Rows) -> pa.RecordBatch:
         columns = [
             self._column([row.get(field.name) for row in rows], field.type)
             for field in self._schema
         ]
-        self._pending.append(self._pa.record_batch(columns, schema=self._schema))
-        if sum(batch.num_rows for batch in self._pending) >= _ROW_GROUP:
-            self._write_row_group()
+        return self._pa.record_batch(columns, schema=self._schema)
 
     def _column(self, values: list[Any], data_type: pa.DataType) -> pa.Array:
         pa = self._pa
@@ -279,6 +292,11 @@ class _Parquet:
         if pa.types.is_temporal(data_type):
             return pa.array(values, pa.string()).cast(data_type)
         return pa.array(values, data_type)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._pending.append(batch)
+        if sum(batch.num_rows for batch in self._pending) >= _ROW_GROUP:
+            self._write_row_group()
 
     def close(self) -> None:
         self._write_row_group()

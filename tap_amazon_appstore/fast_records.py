@@ -6,8 +6,9 @@ it, writes it, flushes it, and keeps the state. Where none of this can change th
 are encoded straight into a buffer. They are the same, byte for byte; a test compares both ways.
 
 This leans on these members of the SDK, all of them here: `Stream._sync_records`, `stream_maps`,
-`mask`, `effective_schema`, `child_streams`, `_stream_version`, `_finalize_state`,
-`_write_state_message`, `get_record_counter`, `get_sync_timer` and `ABORT_AT_RECORD_COUNT`.
+`_write_record_message`, `mask`, `effective_schema`, `child_streams`, `_stream_version`,
+`_finalize_state`, `_write_state_message`, `get_record_counter`, `get_sync_timer` and
+`ABORT_AT_RECORD_COUNT`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from singer_sdk import Stream
 from singer_sdk.mapper import SameRecordTransform
 
 from tap_amazon_appstore.cells import parse_json_number, parse_number
+from tap_amazon_appstore.stream_maps import blaming_stream_maps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -52,6 +54,11 @@ class FastRecordsStream(Stream, abc.ABC):
                 counter.increment(count)
         self._finalize_state(self.stream_state)
         self._write_state_message()
+
+    def _write_record_message(self, record: dict[str, Any]) -> None:
+        """Write a record the SDK's way, which is where stream maps are applied."""
+        with blaming_stream_maps(self.name, self.stream_maps):
+            super()._write_record_message(record)
 
     def _passes_records_through(self) -> bool:
         """Tell whether the SDK would only leave out columns of the records."""

@@ -104,6 +104,7 @@ def test_plain_records_take_the_short_way(
     "member",
     [
         "_sync_records",
+        "_write_record_message",
         "stream_maps",
         "mask",
         "effective_schema",
