@@ -10,8 +10,9 @@ import abc
 import gzip
 import math
 import re
+import sys
 from contextlib import contextmanager, suppress
-from decimal import Context, Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from importlib.util import find_spec
 from itertools import count, islice
 from pathlib import Path
@@ -21,7 +22,7 @@ from uuid import uuid4
 import msgspec
 from singer_sdk import Stream
 from singer_sdk.contrib.msgspec import encoder
-from singer_sdk.exceptions import FatalSyncError
+from singer_sdk.exceptions import FatalSyncError, MappingError
 from singer_sdk.helpers._batch import SDKBatchMessage
 from singer_sdk.mapper import RemoveRecordTransform
 from upath import UPath
@@ -48,7 +49,9 @@ _ROW_GROUP = 20_000
 
 # Digits of decimals, all of them and those behind the point: what `cells.parse_number` lets pass.
 _DECIMAL = (38, 18)
-_EXACT = Context(prec=_DECIMAL[0])
+_UNIT = Decimal(1).scaleb(-_DECIMAL[1])
+_EXACT = Context(prec=_DECIMAL[0], traps=[InvalidOperation, Inexact])
+_NEAREST = Context(prec=_DECIMAL[0], traps=[InvalidOperation])
 
 
 def unworkable_settings(batch_config: Mapping[str, Any]) -> Iterator[str]:
@@ -174,7 +177,11 @@ class _BatchFile:
             self._encoder: _JSONLines | _Parquet = encode(self._file, schema, compression)
 
     def encode(self, rows: Rows) -> Any:  # noqa: ANN401 - each format has its own
-        """Return records as `write` takes them."""
+        """Return records as `write` takes them.
+
+        Raises:
+            MappingError: a column cannot hold what a record has for it.
+        """
         return self._encoder.encode(rows)
 
     def write(self, content: Any) -> None:  # noqa: ANN401
@@ -275,23 +282,26 @@ class _Parquet:
 
     def encode(self, rows: Rows) -> pa.RecordBatch:
         columns = [
-            self._column([row.get(field.name) for row in rows], field.type)
-            for field in self._schema
+            self._column(field, [row.get(field.name) for row in rows]) for field in self._schema
         ]
         return self._pa.record_batch(columns, schema=self._schema)
 
-    def _column(self, values: list[Any], data_type: pa.DataType) -> pa.Array:
+    def _column(self, field: pa.Field, values: list[Any]) -> pa.Array:
         pa = self._pa
-        if pa.types.is_decimal(data_type):
-            # What a stream map reckons can have more digits than the column, or be a float.
-            unit = Decimal(1).scaleb(-_DECIMAL[1])
-            values = [
-                None if value is None else Decimal(str(value)).quantize(unit, context=_EXACT)
-                for value in values
-            ]
-        if pa.types.is_temporal(data_type):
-            return pa.array(values, pa.string()).cast(data_type)
-        return pa.array(values, data_type)
+        kind = field.type
+        try:
+            if pa.types.is_integer(kind):
+                return pa.array(map(_integer, values), kind)
+            if pa.types.is_decimal(kind):
+                return pa.array(map(_decimal, values), kind)
+            if pa.types.is_boolean(kind):
+                return pa.array(values, kind)
+            if not set(map(type, values)) <= _TEXTS:
+                values = list(map(_text, values))
+            return pa.array(values, pa.string()).cast(kind)
+        except (ValueError, TypeError, ArithmeticError):
+            message = f"a value does not fit the Parquet column {field.name} of type {kind}"
+        raise MappingError(message)
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._pending.append(batch)
@@ -309,6 +319,60 @@ class _Parquet:
     def _write_row_group(self) -> None:
         self._writer.write_table(self._pa.Table.from_batches(self._pending, self._schema))
         self._pending.clear()
+
+
+_TEXTS = frozenset({str, type(None)})
+
+
+def _text(value: object) -> str | None:
+    """Return the text of a record's value, which is JSON if it is none there either."""
+    json = encoder.encode(value)
+    content = msgspec.json.decode(json)
+    return content if content is None or isinstance(content, str) else json.decode()
+
+
+def _integer(value: object) -> int | None:
+    """Return the integer that equals a record's value.
+
+    Raises:
+        TypeError, ValueError, ArithmeticError: there is none.
+    """
+    if value is None or type(value) is int:
+        return value
+    if _is_no_number(value):
+        return None
+    if not isinstance(value, (float, Decimal)):
+        raise TypeError
+    if value != int(value):
+        raise ValueError
+    return int(value)
+
+
+def _decimal(value: object) -> Decimal | None:
+    """Return the decimal that equals a record's value.
+
+    A float is one of many decimals that are the same to it. The nearest one will do if it has the
+    digits that a float keeps.
+
+    Raises:
+        TypeError, ValueError, ArithmeticError: there is none.
+    """
+    if value is None or _is_no_number(value):
+        return None
+    if isinstance(value, float):
+        exact = Decimal(repr(value))
+        number = exact.quantize(_UNIT, context=_NEAREST)
+        if number != exact and number.adjusted() + _DECIMAL[1] + 1 < sys.float_info.dig:
+            raise ValueError
+        return number
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise TypeError
+    return Decimal(value).quantize(_UNIT, context=_EXACT)
+
+
+def _is_no_number(value: object) -> bool:
+    """Tell whether a value is a float that JSON has no number for: in a record it is null."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 _ENCODERS: dict[str, tuple[type[_JSONLines | _Parquet], str]] = {

@@ -18,7 +18,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from sandbox import make_csv
-from tests.conftest import execute
+from tests.conftest import catalog_with, execute
 from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
 from tests.environments import command, on_spark, spark_environment
 
@@ -356,3 +356,90 @@ def test_a_file_that_finds_no_room_is_removed(
     assert run.code == 1
     assert "the room there" in assert_one_sentence(run)
     assert list((tmp_path / "run-1").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("float(units) / 2", Decimal("0.5")),
+        ("float(sales_price) / 3600", Decimal("0.001386111111111111")),
+        ("float('1e-12')", Decimal("1e-12")),
+        ("float('inf')", None),
+        ("int(units / 2 * 2)", 1),
+        ("bool(units)", True),
+        ("datetime.date.fromisoformat(report_month)", MONTH),
+        ("sales_price", Decimal("4.99")),
+        ("units", 1),
+        ("units / 2", "0.5"),
+        ("units > 0", "true"),
+        ("[asin, sales_price]", '["C00006M4PF",4.99]'),
+        ("datetime.timedelta(days=units)", "P1D"),
+    ],
+)
+def test_parquet_holds_what_a_stream_map_makes(
+    tap: Tap, tmp_path: Path, expression: str, value: object
+) -> None:
+    tap.account.put_report("sales", MONTH, make_csv([sale()]))
+    tap.settings = {**TWO_MONTHS, "end_date": MONTH.isoformat()}
+
+    run = tap.read(
+        batch_config=batch_config(tmp_path.as_uri(), "parquet"),
+        stream_maps={"sales": {"made": expression}},
+    )
+
+    (url,) = files(run)
+    (row,) = pq.read_table(local(url)).to_pylist()
+    assert row["made"] == value
+
+
+@pytest.mark.parametrize(
+    ("column", "expression", "kind"),
+    [
+        ("units", "units / 2", "int64"),
+        ("units", "units * 10 ** 19", "int64"),
+        ("units", "units == 1", "int64"),
+        ("units", "title", "int64"),
+        ("sales_price", "sales_price / 3", "decimal128(38, 18)"),
+        ("sales_price", "sales_price * 10 ** 20", "decimal128(38, 18)"),
+        ("sales_price", "float(sales_price) / 10 ** 6 / 7", "decimal128(38, 18)"),
+        ("sales_price", "units == 1", "decimal128(38, 18)"),
+        ("sales_price", "title", "decimal128(38, 18)"),
+        ("title", r"'\ud800'", "string"),
+        ("adjustment", "units", "bool"),
+        ("transaction_date", "transaction_at", "date32[day]"),
+        ("transaction_at", "transaction_date", "timestamp[us, tz=UTC]"),
+    ],
+)
+def test_what_a_parquet_column_cannot_hold_is_refused(
+    tap: Tap, tmp_path: Path, column: str, expression: str, kind: str
+) -> None:
+    tap.account.put_report("sales", MONTH, make_csv([sale()]))
+    tap.settings = TWO_MONTHS
+
+    run = tap.run(
+        batch_config=batch_config(tmp_path.as_uri(), "parquet"),
+        stream_maps={"sales": {column: expression}},
+    )
+
+    assert run.code == 1
+    assert assert_one_sentence(run) == (
+        f"A stream map of sales failed (a value does not fit the Parquet column {column} of type "
+        f"{kind}); check stream_maps"
+    )
+    assert list((tmp_path / "run-1").iterdir()) == []
+
+
+def test_a_catalog_with_types_that_do_not_fit_is_refused(tap: Tap, tmp_path: Path) -> None:
+    catalog = catalog_with()
+    (entry,) = (e for e in catalog["streams"] if e["tap_stream_id"] == "sales")
+    entry["schema"]["properties"]["sales_price"]["type"] = ["integer", "null"]
+    path = tap.directory / "edited.json"
+    path.write_text(json.dumps(catalog), encoding="utf-8")
+
+    run = tap.run("--catalog", str(path), batch_config=batch_config(tmp_path.as_uri(), "parquet"))
+
+    assert run.code == 1
+    assert assert_one_sentence(run) == (
+        "The catalog's schema of sales failed (a value does not fit the Parquet column sales_price "
+        "of type int64); check the catalog"
+    )
