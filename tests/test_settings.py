@@ -83,30 +83,6 @@ def test_settings_that_are_missing_are_named() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "No such file or directory"),
-        ("{oops", "is no JSON"),
-        ("[]", "is no JSON object"),
-    ],
-    ids=["missing", "no JSON", "no object"],
-)
-def test_a_settings_file_that_cannot_be_read_is_named(
-    tmp_path: Path, content: str | None, words: str
-) -> None:
-    path = tmp_path / "settings.json"
-    if content:
-        path.write_text(content, encoding="utf-8")
-
-    run = execute(str(TAP), "--config", str(path))
-
-    assert run.code == 1
-    assert len(run.stderr.splitlines()) == 1
-    assert str(path) in run.log("ERROR")[0]
-    assert words in run.log("ERROR")[0]
-
-
 def test_settings_may_come_from_the_environment(tap: Tap, tmp_path: Path) -> None:
     publish(tap.account, MONTH)
     env = {

@@ -1,372 +1,112 @@
-"""Which months a run reads, and what its state says afterwards."""
+"""What a stream's state says: where a run begins, and which files it need not read."""
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+import re
+from datetime import date
+from typing import Any
 
 import pytest
+from singer_sdk.exceptions import FatalSyncError
 
-from sandbox import make_csv
-from tap_amazon_appstore.months import add_months, months_between
-from tests.data import MONTH, publish, sale, sales, subscription
+from tap_amazon_appstore.client import FileIdentity
+from tap_amazon_appstore.state import ReportState
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from sandbox import Account
-    from tests.conftest import Run, Tap
-
-pytestmark = pytest.mark.usefixtures("sales_alone")
-
-FEBRUARY, APRIL, MAY, JUNE = date(2024, 2, 1), date(2024, 4, 1), date(2024, 5, 1), date(2024, 6, 1)
-MARCH_TO_JUNE = {"start_date": "2024-03-15", "end_date": "2024-06-02"}
+JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2024, number, 1) for number in range(1, 6))
+NOW = date(2024, 6, 1)
 
 
-def months_asked(account: Account, report: str = "sales") -> list[date]:
-    """Return the months of the API requests for a report, and forget all requests."""
-    months = [r.month for r in account.requests if r.service == "api" and r.report == report]
-    account.log.clear()
-    # A request that met the limit, which the run before it has used up, is made again.
-    return sorted({month for month in months if month})
+def state_of(state: dict[str, Any] | None = None, lookback: int = 2) -> ReportState:
+    return ReportState({} if state is None else state, lookback_months=lookback, current=NOW)
 
 
-def months_read(run: Run) -> list[str]:
-    """Return the months of the records of a run, in their order."""
-    return list(dict.fromkeys(record["report_month"] for record in run.records()))
+def bookmark(month: object, **files: object) -> dict[str, Any]:
+    state: dict[str, Any] = {"replication_key_value": month}
+    return {**state, **files}
 
 
-def bookmark(month: str, **more: object) -> dict[str, Any]:
-    """Return a state with a bookmark of `sales`."""
-    stream = {"replication_key": "report_month", "replication_key_value": month, **more}
-    return {"bookmarks": {"sales": stream}}
+def test_without_a_bookmark_a_run_begins_at_the_start() -> None:
+    state = state_of()
 
-
-def test_months_are_read_in_order_and_a_state_follows_each(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL, MAY)
-
-    run = tap.read(**MARCH_TO_JUNE)
-
-    events = [
-        message["record"]["report_month"]
-        if message["type"] == "RECORD"
-        else message["value"]["bookmarks"]["sales"]["replication_key_value"] + " done"
-        for message in run.messages
-        if message["type"] in {"RECORD", "STATE"}
-    ]
-    assert events == [
-        *["2024-03-01"] * 3,
-        "2024-03-01 done",
-        *["2024-04-01"] * 3,
-        "2024-04-01 done",
-        *["2024-05-01"] * 3,
-        "2024-05-01 done",
-    ]
-
-
-def test_a_month_without_report_moves_no_bookmark(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL)
-
-    run = tap.read(**MARCH_TO_JUNE)
-
-    assert run.bookmark() == "2024-04-01"
-    assert [line for line in run.log("INFO") if "2024-05" in line and "no report" in line]
-    assert run.log("WARNING") == []
-
-
-def test_an_unchanged_report_is_not_downloaded_again(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL, MAY, JUNE)
-    first = tap.read(**MARCH_TO_JUNE)
-    months_asked(tap.account)
-
-    second = tap.read(state=first.state, **MARCH_TO_JUNE)
-
-    assert second.records() == []
-    assert second.state == first.state
-    bucket = [(r.method, r.status) for r in tap.account.requests if r.service == "bucket"]
-    assert bucket == [("GET", 304)] * 3
-    assert months_asked(tap.account) == [APRIL, MAY, JUNE]
+    assert state.bookmark is None
+    assert state.files == {}
+    assert state.first_month(JANUARY) == JANUARY
 
 
 @pytest.mark.parametrize(
-    ("lookback", "asked"),
-    [(0, [JUNE]), (1, [MAY, JUNE]), (2, [APRIL, MAY, JUNE]), (99, [MONTH, APRIL, MAY, JUNE])],
+    ("lookback", "start", "first"),
+    [(0, JANUARY, APRIL), (1, JANUARY, MARCH), (2, JANUARY, FEBRUARY), (2, MAY, MAY)],
 )
-def test_a_run_starts_some_closed_months_before_the_bookmark(
-    tap: Tap, lookback: int, asked: list[date]
+def test_a_run_begins_some_months_before_the_bookmark(
+    lookback: int, start: date, first: date
 ) -> None:
-    tap.read(state=bookmark("2024-06-01"), lookback_months=lookback, **MARCH_TO_JUNE)
+    state = state_of(bookmark("2024-04-01"), lookback)
 
-    assert months_asked(tap.account) == asked
-
-
-def test_a_restated_month_is_read_again_with_the_same_keys(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL, MAY)
-    first = tap.read(**MARCH_TO_JUNE)
-    rows = [sale(Transaction_Id=f"2024-04-01-{number}", Units="5") for number in (3, 2, 1)]
-    tap.account.put_report("sales", APRIL, make_csv(rows))
-
-    second = tap.read(state=first.state, **MARCH_TO_JUNE)
-
-    before = {r["line_id"]: r for r in first.records() if r["report_month"] == "2024-04-01"}
-    after = {r["line_id"]: r for r in second.records()}
-    assert before.keys() == after.keys()
-    assert {record["report_month"] for record in after.values()} == {"2024-04-01"}
-    for key, record in after.items():
-        assert record["units"] == 5
-        assert record["report_last_modified"] > before[key]["report_last_modified"]
-    assert second.bookmark() == "2024-05-01"
-    assert tap.read(state=second.state, **MARCH_TO_JUNE).records() == []
+    assert state.bookmark == APRIL
+    assert state.first_month(start) == first
 
 
-def test_state_identifies_only_the_files_that_are_checked_again(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL, MAY)
-
-    run = tap.read(lookback_months=1, **MARCH_TO_JUNE)
-
-    files = run.state["bookmarks"]["sales"]["files"]
-    assert sorted(files) == ["2024-04-01", "2024-05-01"]
-    assert all(file["etag"] and file["last_modified"] for file in files.values())
+@pytest.mark.parametrize("value", ["2024-06-01", "2024-07-01", "9999-12-31"])
+def test_a_bookmark_in_the_future_is_the_current_month(value: str) -> None:
+    assert state_of(bookmark(value)).bookmark == NOW
 
 
-def test_a_bucket_that_ignores_conditions_has_its_unchanged_reports_skipped(tap: Tap) -> None:
-    publish(tap.account, MONTH)
-    first = tap.read()
-    tap.account.fail("bucket-ignores-conditions", times=None)
+@pytest.mark.parametrize("value", ["yesterday", 7, ""])
+def test_a_bookmark_that_is_no_date_is_refused_with_what_it_is(value: object) -> None:
+    sentence = f"The state's bookmark {value!r} is no date; correct or remove the state"
 
-    assert tap.read(state=first.state).records() == []
-
-
-def test_without_etag_the_time_of_the_file_tells_whether_it_changed(tap: Tap) -> None:
-    publish(tap.account, MONTH)
-    tap.account.fail("bucket-no-etag", times=None)
-    first = tap.read()
-    assert tap.read(state=first.state).records() == []
-
-    publish(tap.account, MONTH)
-
-    assert len(tap.read(state=first.state).records()) == 3
+    with pytest.raises(FatalSyncError, match=re.escape(sentence)):
+        state_of(bookmark(value))
 
 
-def test_a_run_resumed_from_any_state_completes_the_first(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL, MAY)
-    whole = tap.read(**MARCH_TO_JUNE)
+def test_a_month_that_has_been_read_is_remembered_with_its_file() -> None:
+    written: dict[str, Any] = {}
+    state = state_of(written)
 
-    for state in whole.states[:3]:
-        done = state["bookmarks"]["sales"]["replication_key_value"]
-        rest = tap.read(state=state, lookback_months=0, **MARCH_TO_JUNE)
-        assert rest.records() == [r for r in whole.records() if r["report_month"] > done]
+    state.complete(MARCH, FileIdentity('"a"', None), "report_month")
 
-
-def test_a_gap_between_reports_is_warned_of(tap: Tap) -> None:
-    publish(tap.account, MONTH, MAY)
-
-    run = tap.read(**MARCH_TO_JUNE)
-
-    assert months_read(run) == ["2024-03-01", "2024-05-01"]
-    (warning,) = run.log("WARNING")
-    assert "sales" in warning
-    assert "2024-04" in warning
+    assert state.bookmark == MARCH
+    assert state.files == {MARCH: FileIdentity('"a"', None)}
+    assert written == {
+        "replication_key": "report_month",
+        "replication_key_value": "2024-03-01",
+        "files": {"2024-03-01": {"etag": '"a"', "last_modified": None}},
+    }
+    assert state_of(written).files == state.files
 
 
-def test_months_before_the_first_report_are_no_gap(tap: Tap) -> None:
-    publish(tap.account, MAY)
+def test_a_month_before_the_bookmark_does_not_move_it() -> None:
+    written = bookmark("2024-04-01")
+    state = state_of(written)
 
-    assert tap.read(**MARCH_TO_JUNE).log("WARNING") == []
+    state.complete(MARCH, FileIdentity("a", "b"), "report_month")
 
-
-def test_a_report_that_amazon_took_back_is_warned_of(tap: Tap) -> None:
-    publish(tap.account, MONTH, APRIL)
-    first = tap.read(**MARCH_TO_JUNE)
-    tap.account.remove_report("sales", APRIL)
-
-    run = tap.read(state=first.state, **MARCH_TO_JUNE)
-
-    assert run.bookmark() == "2024-04-01"
-    assert [line for line in run.log("WARNING") if "2024-04" in line]
+    assert state.bookmark == APRIL
+    assert written["replication_key_value"] == "2024-04-01"
+    assert list(written["files"]) == ["2024-03-01"]
 
 
-def test_a_bookmark_in_the_future_counts_as_the_current_month(tap: Tap) -> None:
-    tap.settings = {"start_date": "2018-01-01"}
-    today = datetime.now(timezone.utc).date()
-    publish(tap.account, today.replace(day=1))
+def test_only_files_that_are_checked_again_are_remembered_in_order() -> None:
+    files = {
+        f"2024-0{number}-01": {"etag": str(number), "last_modified": None} for number in (4, 2, 1)
+    }
+    written = bookmark("2024-04-01", files=files)
+    state = state_of(written)
+    assert list(state.files) == [APRIL, FEBRUARY, JANUARY]
 
-    run = tap.read(state=bookmark("2099-01-01"), lookback_months=0)
-
-    assert months_read(run) == [today.replace(day=1).isoformat()]
-    assert run.bookmark() == today.replace(day=1).isoformat()
-
-
-def test_a_bookmark_that_is_no_date_is_refused(tap: Tap) -> None:
-    run = tap.run(state=bookmark("yesterday"))
-
-    assert run.code == 1
-    (error,) = run.log("ERROR")
-    assert "yesterday" in error
+    state.complete(MARCH, FileIdentity("3", None), "report_month")
+    assert list(written["files"]) == ["2024-02-01", "2024-03-01", "2024-04-01"]
+    state.complete(MAY, FileIdentity("5", None), "report_month")
+    assert list(written["files"]) == ["2024-03-01", "2024-04-01", "2024-05-01"]
+    assert written["files"]["2024-04-01"] == {"etag": "4", "last_modified": None}
 
 
 @pytest.mark.parametrize(
     "files",
-    [
-        None,
-        [],
-        {"x": {}},
-        {"2024-03-01": None},
-        {"2024-03-01": {"etag": 7, "last_modified": None}},
-        {"2024-03-01": {"etag": "two\nlines", "last_modified": None}},
-    ],
+    [None, 7, [], {"2024-04-01": None}, {"2024-04-01": {"etag": "a"}}, {"x": {}}],
 )
-def test_files_that_say_nothing_are_read_again(tap: Tap, files: object) -> None:
-    publish(tap.account, MONTH)
+def test_files_that_cannot_be_read_are_none(files: object) -> None:
+    state = state_of(bookmark("2024-04-01", files=files))
 
-    run = tap.read(state=bookmark("2024-03-01", files=files))
-
-    assert months_read(run) == ["2024-03-01"]
-
-
-def test_a_run_that_ends_before_its_state_says_that_it_reads_nothing(tap: Tap) -> None:
-    publish(tap.account, MONTH)
-
-    run = tap.read(state=bookmark("2024-08-01"))
-
-    assert months_asked(tap.account) == []
-    assert any(
-        text.startswith("sales: nothing to read: the state goes on from 2024-06, ")
-        for text in run.log("WARNING")
-    )
-
-
-@pytest.mark.parametrize("option", ["--state", "--catalog"])
-@pytest.mark.parametrize("content", ["{oops", "[]"])
-def test_a_state_or_catalog_that_cannot_be_read_is_refused(
-    tap: Tap, tmp_path: Path, option: str, content: str
-) -> None:
-    path = tmp_path / "broken.json"
-    path.write_text(content, encoding="utf-8")
-
-    run = tap.run(option, str(path))
-
-    assert run.code == 1
-    (error,) = run.log("ERROR")
-    assert error.startswith(f"{option} cannot be read: it is no JSON")
-
-
-@pytest.mark.parametrize("bookmarks", [[], {"sales": 7}])
-def test_a_state_of_another_form_is_refused(tap: Tap, bookmarks: object) -> None:
-    run = tap.run(state={"bookmarks": bookmarks})
-
-    assert run.code == 1
-    (error,) = run.log("ERROR")
-    assert "correct or remove the state" in error
-
-
-@pytest.mark.parametrize(
-    "catalog",
-    [{}, {"streams": []}, {"streams": {"sales": {}}}, {"streams": [{"stream": "sales"}]}],
-    ids=["no streams", "no stream", "no list", "no id"],
-)
-def test_a_catalog_of_another_form_is_refused(tap: Tap, tmp_path: Path, catalog: object) -> None:
-    path = tmp_path / "other.json"
-    path.write_text(json.dumps(catalog), encoding="utf-8")
-
-    run = tap.run("--catalog", str(path))
-
-    assert run.code == 1
-    assert run.log("ERROR") == [
-        "--catalog cannot be read: it is no Singer catalog; make one with --discover"
-    ]
-
-
-@pytest.mark.parametrize(
-    ("expression", "reason"),
-    [
-        ("int(title)", "ValueError"),
-        ("sales_price * 0.5", "TypeError"),
-        ("units + units_ago", "Failed to evaluate simpleeval expressions units + units_ago"),
-    ],
-)
-@pytest.mark.parametrize("encoding", [None, "jsonl", "parquet"])
-def test_a_stream_map_that_fails_is_blamed_on_nothing_else(
-    tap: Tap, tmp_path: Path, encoding: str | None, expression: str, reason: str
-) -> None:
-    error = failure_of_map(tap, expression, tmp_path, encoding)
-
-    assert error == f"A stream map of sales failed ({reason}); check stream_maps"
-
-
-@pytest.mark.parametrize("encoding", [None, "jsonl"])
-def test_a_stream_map_is_to_blame_for_what_cannot_be_written(
-    tap: Tap, tmp_path: Path, encoding: str | None
-) -> None:
-    error = failure_of_map(tap, r"'\ud800'", tmp_path, encoding)
-
-    assert error == "A stream map of sales failed (UnicodeEncodeError); check stream_maps"
-
-
-def failure_of_map(tap: Tap, expression: str, root: Path, encoding: str | None) -> str:
-    """Return what a run says whose records, or batches, have titles made by an expression."""
-    publish(tap.account, MONTH)
-    storage = {"root": root.as_uri()}
-    batches = {"encoding": {"format": encoding}, "storage": storage}
-    tap.settings |= {"batch_config": batches} if encoding else {}
-
-    run = tap.run(stream_maps={"sales": {"title": expression}})
-
-    assert run.code == 1
-    (error,) = run.log("ERROR")
-    assert sale()["Title"] not in run.stderr
-    assert "Traceback" not in run.stderr
-    return error
-
-
-def test_start_date_after_the_bookmark_is_respected(tap: Tap) -> None:
-    tap.read(state=bookmark("2024-02-01"), **MARCH_TO_JUNE)
-
-    assert months_asked(tap.account) == [MONTH, APRIL, MAY, JUNE]
-
-
-def test_reading_begins_with_the_first_month_that_amazon_has(tap: Tap) -> None:
-    tap.read(start_date="2001-01-01", end_date="2018-02-28")
-
-    assert months_asked(tap.account) == [date(2018, 1, 1), date(2018, 2, 1)]
-
-
-def test_reading_ends_with_the_month_that_sydney_is_in(tap: Tap) -> None:
-    sydney = datetime.now(ZoneInfo("Australia/Sydney")).date().replace(day=1)
-    tap.settings = {"start_date": add_months(sydney, -1).isoformat()}
-
-    tap.read()
-    assert months_asked(tap.account) == [add_months(sydney, -1), sydney]
-
-    tap.read(end_date="2099-12-31")
-    assert months_asked(tap.account) == [add_months(sydney, -1), sydney]
-
-
-def test_streams_keep_their_states_apart(tap: Tap) -> None:
-    tap.streams = None
-    tap.account.put_report("sales", MONTH, make_csv(sales(1)))
-    tap.account.put_report("subscription", APRIL, make_csv([subscription()]))
-
-    run = tap.read(**MARCH_TO_JUNE)
-
-    assert run.bookmark("sales") == "2024-03-01"
-    assert run.bookmark("subscriptions") == "2024-04-01"
-
-
-def test_a_full_table_read_ignores_the_state(tap: Tap) -> None:
-    publish(tap.account, MONTH)
-    first = tap.read()
-    catalog = tap.catalog(replication_method="FULL_TABLE")
-
-    again = tap.read("--catalog", catalog, state=first.state)
-
-    assert again.records() == first.records()
-
-
-def test_months_between_counts_over_the_turn_of_years() -> None:
-    months = list(months_between(date(2023, 11, 1), date(2024, 2, 1)))
-
-    assert months == [date(2023, 11, 1), date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1)]
-    assert list(months_between(date(2024, 2, 1), date(2024, 1, 1))) == []
+    assert state.files == {}
+    assert state.bookmark == APRIL
