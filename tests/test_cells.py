@@ -208,6 +208,23 @@ def test_a_zone_means_its_own_offset_in_any_season_and_marketplace(zone: str, ho
         assert datetime.fromisoformat(at).timestamp() == noon - hours * 3600
 
 
+@pytest.mark.parametrize("seconds", ["", ":00", ":59"])
+@pytest.mark.parametrize(
+    ("zone", "minute", "utc"),
+    [
+        *[("IST", "00", "06:30"), ("IST", "29", "06:59"), ("IST", "30", "07:00")],
+        *[("IST", "45", "07:15"), ("IST", "59", "07:29"), ("JST", "30", "03:30")],
+        *[("+05:45", "00", "06:15"), ("+05:45", "29", "06:44"), ("+05:45", "59", "07:14")],
+    ],
+)
+def test_minutes_are_reckoned_in_every_half_hour(
+    zone: str, minute: str, utc: str, seconds: str
+) -> None:
+    at, _ = parse_time(f"2024-01-15 12:{minute}{seconds} {zone}", "")
+
+    assert at == f"2024-01-15T{utc}{seconds or ':00'}+00:00"
+
+
 @st.composite
 def written_times(draw: st.DrawFn) -> tuple[datetime, str, str]:
     """Draw an instant, and how a report of a marketplace writes it."""
@@ -268,6 +285,7 @@ def test_without_a_zone_the_marketplaces_clock_counts(cell: str, marketplace: st
         ("2024-03-21 14:39", "Amazon.example"),
         ("2024-03-21", ""),
         ("03/21/24 14:39 XST", "Amazon.com"),
+        ("03/21/24 14:39 +24:00", "Amazon.com"),
         ("03/21/24 14:39 +25:00", "Amazon.com"),
         ("03/21/24 14:39 +05:99", "Amazon.com"),
         ("03/21/24 02:39 PM", "Amazon.com"),
