@@ -282,7 +282,7 @@ class TestLoginWithAmazon:
 
         run = tap.run(env={"REQUESTS_CA_BUNDLE": nowhere}, auth_url="https://127.0.0.1:1/token")
 
-        assert "sales report of 2024-03 could not be read: 127.0.0.1 cannot be" in sentence(run)
+        assert "sales report of 2024-03 could not be read: 127.0.0.1 could not be" in sentence(run)
 
 
 class TestNotAuthorized:
