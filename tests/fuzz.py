@@ -1,8 +1,11 @@
 """A fuzzer: whatever the bytes of a report, it is read, or refused in a sentence of the contract.
 
-Guided by coverage, it changes the bytes of valid reports. `uv run --group fuzz python -m tests.fuzz`
-runs it until it finds something or for `-max_total_time` seconds (600 by default); whatever else
-libFuzzer understands can be added. What it finds and learns is kept in `.fuzz`.
+Guided by coverage, it changes the bytes of valid reports. This runs it until it finds something or
+for `-max_total_time` seconds (600 by default); whatever else libFuzzer understands can be added:
+
+    uv run --isolated --python 3.12 --group fuzz python -m tests.fuzz
+
+What it finds and learns is kept in `.fuzz`.
 """
 
 from __future__ import annotations
