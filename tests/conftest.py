@@ -89,6 +89,13 @@ def execute(
     return Run(done.returncode, done.stdout, done.stderr)
 
 
+def execute_without_room(*command: str, blocks: int) -> Run:
+    """Run a command that can write no file of more blocks: of 512 bytes (POSIX) or of 1,024."""
+    # The file of coverage, where it is measured, would be cut off too.
+    limited = f'unset COVERAGE_PROCESS_CONFIG && ulimit -f {blocks} && exec "$@"'
+    return execute("sh", "-c", limited, "sh", *command)
+
+
 @dataclass
 class Tap:
     """The installed command with an account's settings."""

@@ -18,7 +18,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from sandbox import make_csv
-from tests.conftest import catalog_with, execute
+from tests.conftest import catalog_with, execute_without_room
 from tests.data import MONTH, NEXT_MONTH, sale, sales, subscription
 from tests.environments import command, on_spark, spark_environment
 
@@ -351,7 +351,7 @@ def test_a_file_that_finds_no_room_is_removed(
     tap.account.put_report("sales", MONTH, make_csv(sales(2500)))
     tap_command = tap.command(batch_config=batch_config(tmp_path.as_uri(), encoding, compression))
 
-    run = execute("sh", "-c", 'ulimit -f 60; exec "$@"', "sh", *tap_command)
+    run = execute_without_room(*tap_command, blocks=60)
 
     assert run.code == 1
     assert "the room there" in assert_one_sentence(run)

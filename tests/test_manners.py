@@ -20,7 +20,7 @@ from werkzeug import Response
 
 from sandbox import Sandbox, make_csv
 from tap_amazon_appstore.months import add_months
-from tests.conftest import TAP, Run, Tap, execute
+from tests.conftest import TAP, Run, Tap, execute, execute_without_room
 from tests.data import MONTH, NEXT_MONTH, publish, sale
 
 if TYPE_CHECKING:
@@ -420,10 +420,7 @@ class TestDisk:
         tap.account.put_report("sales", add_months(JANUARY, 1), make_csv(items))
         command = tap.command(start_date="2024-01-01", end_date="2024-02-01")
 
-        # No file may be longer than 2 KiB (where a block is 512 bytes: POSIX). That of coverage,
-        # where it is measured, would be.
-        limited = 'unset COVERAGE_PROCESS_CONFIG && ulimit -f 4 && exec "$@"'
-        run = execute("sh", "-c", limited, "sh", *command)
+        run = execute_without_room(*command, blocks=4)
 
         assert run.code == 1, run.stderr
         assert len(run.log("ERROR")) == 1, run.stderr
