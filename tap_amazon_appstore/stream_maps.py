@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from singer_sdk.exceptions import FatalSyncError, MappingError, SingerSDKError
-from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.mapper import MAPPER_ELSE_OPTION, NULL_STRING, SameRecordTransform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from singer_sdk.mapper import StreamMap
+
+
+def unworkable_settings(stream_maps: object) -> Iterator[str]:
+    """Yield a sentence for each `__else__` of `stream_maps` that cannot work.
+
+    For anything but null, the SDK's schema of them, not well-formed there, ends in an
+    AttributeError.
+    """
+    if not isinstance(stream_maps, Mapping):
+        return
+    maps = {"stream_maps": stream_maps}
+    maps |= {f"stream_maps.{stream}": map_ for stream, map_ in stream_maps.items()}
+    for name, map_ in maps.items():
+        if isinstance(map_, Mapping) and map_.get(MAPPER_ELSE_OPTION) not in (None, NULL_STRING):
+            yield f"{name}.{MAPPER_ELSE_OPTION} must be null, which removes what is not named"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalSyncError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_amazon_appstore import settings
+from tap_amazon_appstore import settings, stream_maps
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import ReportingClient
 from tap_amazon_appstore.files import TapWithFiles
@@ -131,10 +131,13 @@ class TapAmazonAppstore(TapWithFiles):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Refuse settings that cannot work, a sentence each, and without the secrets' values."""
-        errors = super()._validate_config(raise_errors=False)
-        errors = [settings.without_value(error) for error in errors] or list(
-            settings.unworkable_settings(self.config)
-        )
+        errors = list(stream_maps.unworkable_settings(self.config.get("stream_maps")))
+        # In turn: each check relies on what the ones before it have found to be right.
+        if not errors:
+            errors = super()._validate_config(raise_errors=False)
+            errors = [settings.without_value(error) for error in errors]
+        if not errors:
+            errors = list(settings.unworkable_settings(self.config))
         if errors and raise_errors:
             message = "; ".join(errors)
             raise ConfigValidationError(message, errors=errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from werkzeug import Response
 
 from tests.conftest import TAP, Tap, execute
 
@@ -34,6 +35,19 @@ def test_a_stream_that_may_not_be_read_is_told(sandbox: Sandbox, tmp_path: Path)
     assert "attached to the Reporting API" in run.log("ERROR")[0]
     assert "sales: this account may read it" in run.log("INFO")
     assert "earnings (optional): this account may not read it" in run.log("WARNING")
+
+
+def test_a_stream_of_which_nothing_can_be_said_keeps_no_other_from_being_told(tap: Tap) -> None:
+    teapot = Response("A teapot", 418)
+    tap.account.misbehave("api", teapot, times=None, report="sales")
+
+    run = tap.run("--test")
+
+    assert run.code == 1
+    assert [error.partition(":")[0] for error in run.log("ERROR")] == ["sales"]
+    assert "refused the request (418)" in run.log("ERROR")[0]
+    assert "subscriptions: this account may read it" in run.log("INFO")
+    assert "Traceback" not in run.stderr
 
 
 def test_a_wrong_secret_is_told(tap: Tap) -> None:

@@ -51,6 +51,13 @@ if TYPE_CHECKING:
             ["-1 is less than the minimum of 0 in config['lookback_months']"],
         ),
         ({"user_agent": "two\nlines"}, ["user_agent must be a single line of ASCII text"]),
+        (
+            {"stream_maps": {"__else__": {}, "sales": {"line_id": "line_id", "__else__": ""}}},
+            [
+                "stream_maps.__else__ must be null, which removes what is not named",
+                "stream_maps.sales.__else__ must be null, which removes what is not named",
+            ],
+        ),
     ],
     ids=[
         "one by one",
@@ -59,6 +66,7 @@ if TYPE_CHECKING:
         "start to come",
         "negative lookback",
         "user agent",
+        "stream maps",
     ],
 )
 def test_settings_that_cannot_work_are_refused_with_a_sentence_each(
