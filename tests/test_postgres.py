@@ -75,7 +75,7 @@ def warehouse(postgres_uri: str) -> Warehouse:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> Project:
+def installed(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> Project:
     """A project of a user, with two linked accounts, and its plugins installed."""
     yaml = YAML()
     definition = yaml.load(PROJECT / "meltano.yml")
@@ -99,7 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> P
     for package in ("transform", "report"):
         made = shutil.ignore_patterns("target", "logs", "__pycache__")
         shutil.copytree(PROJECT / package, directory / package, ignore=made)
-    project = Project(directory, warehouse, f"sqlite:///{directory / 'states.db'}")
+    project = Project(directory, warehouse, directory / "states.db")
     project.meltano(
         "install",
         "tap-amazon-appstore",
@@ -112,14 +112,22 @@ def project(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) -> P
     return project
 
 
+@pytest.fixture
+def project(installed: Project, tmp_path: Path) -> Project:
+    """The project, in which nothing has run yet."""
+    states = tmp_path / "states.db"
+    shutil.copy(installed.states, states)
+    return replace(installed, states=states)
+
+
 @dataclass(frozen=True)
 class Project:
     """A Meltano project."""
 
     directory: Path
     warehouse: Warehouse
-    states: str
-    """Where Meltano keeps the states."""
+    states: Path
+    """The file in which Meltano keeps the states."""
 
     def run(
         self,
@@ -153,10 +161,6 @@ class Project:
         shutil.copytree(self.directory, directory, symlinks=True)
         return replace(self, directory=directory)
 
-    def clear_state(self) -> None:
-        """Forget how far the pipeline has read."""
-        self.meltano("state", "clear", "--force", STATE_ID)
-
     def meltano(self, *arguments: str, **environment: str) -> str:
         """Run a Meltano command that is expected to succeed, and return what it logged."""
         done = subprocess.run(
@@ -164,7 +168,7 @@ class Project:
             cwd=self.directory,
             env={
                 **os.environ,
-                "MELTANO_DATABASE_URI": self.states,
+                "MELTANO_DATABASE_URI": f"sqlite:///{self.states}",
                 "MELTANO_HUB_URL": "http://127.0.0.1:9",  # all plugins stand in meltano.yml
                 **environment,
             },
@@ -217,7 +221,6 @@ def test_batches_load_what_records_load(
     account.put_report("sales", MONTH, make_csv(rows))
     account.put_report("sales", NEXT_MONTH, make_csv([{**sale(Transaction_Id="9"), "New": "x"}]))
     account.put_report("subscription", MONTH, make_csv([subscription()]))
-    project.clear_state()
 
     project.run(account, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="in_records")
     project.run(account, "in-batches")
@@ -247,7 +250,6 @@ def test_the_job_ends_with_the_models_built_and_the_page_written(
     parts = psycopg.conninfo.conninfo_to_dict(warehouse.uri)
     names = ("host", "port", "user", "password", "dbname")
     server = {f"DBT_POSTGRES_{name.upper()}": str(parts[name]) for name in names if name in parts}
-    project.clear_state()
 
     log = project.meltano("run", "appstore", **project.settings(account), **server)
 
@@ -271,7 +273,6 @@ def test_a_restated_month_is_updated_and_its_withdrawn_rows_are_found(
     schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "restated"}
     rows = [sale(Transaction_Id=str(number)) for number in range(4)]
     account.put_report("sales", MONTH, make_csv(rows))
-    project.clear_state()
     project.run(account, **schema)
 
     mended = [{**row, "Sales Price": "1.10"} for row in (rows[2], rows[0], rows[1])]
@@ -307,7 +308,6 @@ def test_a_run_that_failed_is_resumed(
     account.put_report("sales", MONTH, make_csv([sale()]))
     account.put_report("sales", NEXT_MONTH, "no,report\n1,2\n")
     schema = {"TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA": "resumed"}
-    project.clear_state()
     with pytest.raises(AssertionError, match="sales report of 2024-04"):
         project.run(account, **schema)
     assert warehouse.query("select report_month from resumed.sales") == [(MONTH,)]
@@ -325,7 +325,6 @@ def test_two_linked_accounts_keep_their_states_apart(
     first, second = sandbox.add_account(), sandbox.add_account()
     first.put_report("sales", MONTH, make_csv([sale(Transaction_Id="1")]))
     second.put_report("sales", MONTH, make_csv([sale(Transaction_Id="2")]))
-    project.clear_state()
 
     project.run(first, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="first_account")
     project.run(second, plugin="second-account")
@@ -347,7 +346,6 @@ def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
         "TAP_AMAZON_APPSTORE_START_DATE": "2024-01-01",
         "TAP_AMAZON_APPSTORE_END_DATE": "2024-06-30",
     }
-    project.clear_state()
     project.run(account, **whole, TARGET_POSTGRES_DEFAULT_TARGET_SCHEMA="long_run")
 
     # The last month is new when the shards are done.
@@ -376,7 +374,6 @@ def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
         for run in runs:
             run.result()
     account.put_report("sales", months[-1], newest)
-    project.clear_state()
     project.meltano("state", "copy", "--force", f"{STATE_ID}:spring", STATE_ID)
     account.log.clear()
     project.run(account, **whole, **schema)
