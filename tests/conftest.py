@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # As pytest ignores it: the SDK warns of it in the log of every run.
 os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
+# Or each of the many commands that tests run would compile anew all that it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
 
