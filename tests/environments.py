@@ -40,7 +40,9 @@ def command(environment: Path, name: str) -> str:
 def on_spark(test: Callable[..., None]) -> Callable[..., None]:
     """Mark a test that runs Spark: it is skipped with a word where that cannot run."""
     for mark in (
+        # One worker for all of them, which a module with a group of its own must not part.
         pytest.mark.xdist_group("spark"),
+        pytest.mark.xdist_group("transform"),
         pytest.mark.skipif(
             _java() < 17, reason="Spark runs on Java 17 or newer, which is not here"
         ),
