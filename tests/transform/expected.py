@@ -83,7 +83,8 @@ def sales_by(rows: Iterable[Row], *columns: str) -> dict[tuple[object, ...], Sal
     for row in standing(rows):
         app = row["title"] or "(no title)"
         dimensions = [row[column] for column in columns]
-        groups[(day_of(row), app, *dimensions, currency_of(row))].append(row)
+        key = (day_of(row), app, *dimensions, currency_of(row))
+        groups[key].append(row)
     return {key: _sum(group) for key, group in groups.items()}
 
 
@@ -160,14 +161,14 @@ def mrr(rows: Iterable[Row]) -> dict[tuple[object, ...], Mrr]:
         levels: defaultdict[tuple[str, str, str, str], list[Decimal]] = defaultdict(list)
         for (app, currency, _), prices in now.items():
             for plan, price in prices.items():
-                levels[(app, *plan, currency)].append(price)
+                series = (app, *plan, currency)
+                levels[series].append(price)
         seen |= levels.keys()
         for series in seen:
             prices_now = levels[series]
             changes = [moved[series, movement] for movement in MOVEMENTS]
-            found[(day, *series)] = Mrr._make(
-                [sum(prices_now, Decimal(0)), *changes, len(prices_now)]
-            )
+            key = (day, *series)
+            found[key] = Mrr._make([sum(prices_now, Decimal(0)), *changes, len(prices_now)])
         before = now
         day += timedelta(days=1)
     return found
