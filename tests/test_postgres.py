@@ -114,7 +114,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, warehouse: Warehouse) ->
 
 @pytest.fixture
 def project(installed: Project, tmp_path: Path) -> Project:
-    """The project, in which nothing has run yet."""
+    """The project, with states of its own: none yet."""
     states = tmp_path / "states.db"
     shutil.copy(installed.states, states)
     return replace(installed, states=states)
