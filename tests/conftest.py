@@ -21,9 +21,13 @@ from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.data import MONTH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from werkzeug import Response
 
     from sandbox import Account
+    from sandbox.calls import Call
+    from sandbox.faults import Answer, Behaviour
 
 # As pytest ignores it: the SDK warns of it in the log of every run.
 os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
@@ -163,6 +167,26 @@ def catalog_with(
             elif item["breadcrumb"][-1] in (deselected or {}).get(stream, []):
                 item["metadata"]["selected"] = False
     return catalog
+
+
+def pausing(pause: Callable[[], object]) -> Behaviour:
+    """Let a service answer as usual, but with a pause when half of the answer is sent."""
+
+    def answer_in_halves(_: Call, answer: Answer) -> Response:
+        response = answer()
+        body = response.get_data()
+        middle = len(body) // 2
+
+        def halves() -> Iterator[bytes]:
+            yield body[:middle]
+            pause()
+            yield body[middle:]
+
+        response.response = halves()
+        response.headers["Content-Length"] = str(len(body))
+        return response
+
+    return answer_in_halves
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing
 from datetime import date, datetime, timezone
+from functools import partial
 from typing import IO, TYPE_CHECKING
 
 import pytest
@@ -19,6 +20,7 @@ from werkzeug import Response
 
 from sandbox import make_csv, make_zip
 from sandbox.faults import cut_short
+from tap_amazon_appstore import http
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import (
     Download,
@@ -29,10 +31,11 @@ from tap_amazon_appstore.client import (
 )
 from tap_amazon_appstore.http import is_secure
 from tap_amazon_appstore.months import add_months
+from tests.conftest import pausing
 from tests.data import MONTH, NEXT_MONTH, publish, sales
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sandbox import Account
     from sandbox.calls import Call, Service
@@ -98,6 +101,12 @@ def impatience() -> None:
 SHORT_WAITS = 168_042
 
 
+@pytest.fixture
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second without a byte is too long, instead of a minute."""
+    monkeypatch.setattr(http, "_TIMEOUT", (10, 0.5))
+
+
 def without(*headers: str) -> Behaviour:
     """Leave headers out of the answer."""
 
@@ -118,6 +127,11 @@ def late(seconds: float) -> Behaviour:
         return answer()
 
     return wait
+
+
+def silent_amid(seconds: float) -> Behaviour:
+    """Answer as usual, but say nothing for a while amid the answer."""
+    return pausing(partial(time.sleep, seconds))
 
 
 def asked(account: Account, service: Service = "api") -> int:
@@ -425,6 +439,24 @@ def test_what_does_not_pass_fails_after_five_tries(
     )
     assert asked(account, service) == 5
     assert asked(account) == 5
+
+
+@pytest.mark.parametrize("silence", [late, silent_amid])
+@pytest.mark.parametrize("service", ["lwa", "api", "bucket"])
+@pytest.mark.usefixtures("impatience", "short_timeout")
+def test_a_server_that_falls_silent_is_asked_again(
+    account: Account,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+    service: Service,
+    silence: Callable[[float], Behaviour],
+) -> None:
+    publish(account, MONTH)
+    account.misbehave(service, silence(1.5))
+
+    assert isinstance(client.fetch("sales", MONTH), Download)
+
+    assert "try 1 of 5" in caplog.text
 
 
 def test_a_wait_that_the_server_asks_for_is_waited(account: Account, client: Client) -> None:

@@ -20,7 +20,7 @@ from werkzeug import Response
 
 from sandbox import Sandbox, make_csv
 from tap_amazon_appstore.months import add_months
-from tests.conftest import TAP, Run, Tap, execute, execute_without_room
+from tests.conftest import TAP, Run, Tap, execute, execute_without_room, pausing
 from tests.data import MONTH, NEXT_MONTH, publish, sale
 
 if TYPE_CHECKING:
@@ -127,21 +127,12 @@ def hanging(account: Account, service: Service) -> Iterator[threading.Event]:
     """Let a service stop amid its answers; the event is set when one has got so far."""
     reached, ended = threading.Event(), threading.Event()
 
-    def stop_amid(_: Call, answer: Answer) -> Response:
-        response = answer()
-        body = response.get_data()
+    def stop() -> None:
+        reached.set()
+        ended.wait(60)
+        raise ConnectionAbortedError
 
-        def half() -> Iterator[bytes]:
-            yield body[: len(body) // 2]
-            reached.set()
-            ended.wait(60)
-            raise ConnectionAbortedError
-
-        response.response = half()
-        response.headers["Content-Length"] = str(len(body))
-        return response
-
-    account.misbehave(service, stop_amid, times=None)
+    account.misbehave(service, pausing(stop), times=None)
     try:
         yield reached
     finally:
