@@ -55,7 +55,7 @@ def typing(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build the package and use it in clean environments."""
     sync(session, "test")
-    session.run("pytest", "-n0", "-rs", "tests/test_package.py")
+    session.run("pytest", "-n0", "-rs", "tests/e2e/test_package.py")
 
 
 @nox.session

@@ -33,7 +33,7 @@ _SETTINGS_PREFIX = "TAP_AMAZON_APPSTORE_"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Endpoints:
     """What an account needs to know of the sandbox that it lives in."""
 
     bucket: Bucket
@@ -55,7 +55,7 @@ class Account:
         *,
         attached: bool,
         reports: Collection[str],
-        surroundings: Surroundings,
+        endpoints: Endpoints,
     ) -> None:
         """Create an account that has no report yet."""
         self.client_id = client_id
@@ -66,7 +66,7 @@ class Account:
         self.log: list[Request] = []
         # Amazon's object keys begin with a number that stands for the account.
         self.number = str(int(hashlib.sha256(client_id.encode()).hexdigest()[:10], 16))
-        self._surroundings = surroundings
+        self._endpoints = endpoints
         self._token_deadlines: dict[str, float] = {}
         self._admissions: deque[float] = deque()
         self._samples: dict[tuple[str, date], _Sample] = {}
@@ -78,8 +78,8 @@ class Account:
         return {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
-            "api_url": self._surroundings.api_url,
-            "auth_url": self._surroundings.login_url + TOKEN_PATH,
+            "api_url": self._endpoints.api_url,
+            "auth_url": self._endpoints.login_url + TOKEN_PATH,
         }
 
     @property
@@ -103,15 +103,15 @@ class Account:
         if last_modified is None:
             last_modified = datetime.now(timezone.utc)
         key = self._key(report, month)
-        self._surroundings.bucket.put(key, _pack(content, report, month), last_modified)
+        self._endpoints.bucket.put(key, _pack(content, report, month), last_modified)
 
     def get_report(self, report: str, month: date) -> bytes | None:
         """Return the ZIP that is published for a month, or `None`."""
-        return self._surroundings.bucket.get(self._key(report, month))
+        return self._endpoints.bucket.get(self._key(report, month))
 
     def remove_report(self, report: str, month: date) -> None:
         """Withdraw a report: from now on there is none for this month."""
-        self._surroundings.bucket.remove(self._key(report, month))
+        self._endpoints.bucket.remove(self._key(report, month))
 
     def add_sample(
         self, months: int = 6, rows_per_month: int = 400, today: date | None = None
@@ -158,7 +158,7 @@ class Account:
         """
         self.faults.append(ArmedFault(find_fault(name), times, report, month))
 
-    def misbehave(
+    def inject_fault(
         self,
         service: Service,
         behaviour: Behaviour | Response,
@@ -174,7 +174,7 @@ class Account:
         fault = unnamed_fault(service, behaviour)
         self.faults.append(ArmedFault(fault, times, report, month))
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Switch all faults off, those without a name too."""
         self.faults.clear()
 
@@ -188,12 +188,12 @@ class Account:
     @property
     def sign_in_url(self) -> str:
         """A web page that is no part of any API; a request to it is found in `requests`."""
-        return f"{self._surroundings.login_url}{SIGN_IN_PATH}?client_id={self.client_id}"
+        return f"{self._endpoints.login_url}{SIGN_IN_PATH}?client_id={self.client_id}"
 
     def issue_token(self) -> tuple[str, int]:
         """Issue an access token; returns it and the whole seconds that it will live at least."""
         token = f"Atc|MQEBI{secrets.token_urlsafe(240)}"
-        lifetime = self._surroundings.token_lifetime
+        lifetime = self._endpoints.token_lifetime
         with self._lock:
             self._token_deadlines[token] = time.monotonic() + lifetime
         return token, int(lifetime)
@@ -212,7 +212,7 @@ class Account:
         with self._lock:
             while self._admissions and self._admissions[0] <= now - 1:
                 self._admissions.popleft()
-            if len(self._admissions) >= self._surroundings.requests_per_second:
+            if len(self._admissions) >= self._endpoints.requests_per_second:
                 return False
             self._admissions.append(now)
             return True
@@ -220,12 +220,12 @@ class Account:
     def presigned_url(self, report: str, month: date, *, expired: bool = False) -> str | None:
         """Make the URL of a report's file; `None` if there is no such report."""
         key = self._key(report, month)
-        if not self._surroundings.bucket.exists(key):
+        if not self._endpoints.bucket.exists(key):
             return None
-        lifetime = self._surroundings.url_lifetime
+        lifetime = self._endpoints.url_lifetime
         age = timedelta(seconds=lifetime + 1 if expired else 0)
-        return self._surroundings.bucket.presign(
-            self._surroundings.bucket_url, key, datetime.now(timezone.utc) - age, lifetime
+        return self._endpoints.bucket.presign(
+            self._endpoints.bucket_url, key, datetime.now(timezone.utc) - age, lifetime
         )
 
     def _key(self, report: str, month: date) -> str:

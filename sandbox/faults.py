@@ -82,7 +82,7 @@ class ArmedFault:
         self._month = month.replace(day=1) if month else None
         self._lock = threading.Lock()
 
-    def strikes(self, call: Call) -> bool:
+    def matches(self, call: Call) -> bool:
         """Tell whether this fault happens to a request; it counts if it does."""
         if self._fault.service != call.service or not self._concerns(call):
             return False
@@ -106,7 +106,7 @@ def answer_through(faults: Iterable[ArmedFault], call: Call, answer: Answer) -> 
     A fault behind one that answers by itself is not reached, and does not count the request.
     """
     remaining = iter(faults)
-    struck = next((fault for fault in remaining if fault.strikes(call)), None)
+    struck = next((fault for fault in remaining if fault.matches(call)), None)
     if struck is None:
         return answer()
     return struck.answer(call, lambda: answer_through(remaining, call, answer))

@@ -11,7 +11,7 @@ import werkzeug
 from werkzeug.datastructures import Headers
 
 from sandbox import login, reporting
-from sandbox.accounts import Account, Surroundings, parse_key
+from sandbox.accounts import Account, Endpoints, parse_key
 from sandbox.bucket import Bucket
 from sandbox.calls import Call, Request
 from sandbox.faults import answer_through
@@ -58,7 +58,7 @@ class Sandbox:
             for answer in (self._lwa, self._api, self._download)
         ]
         lwa, api, bucket = (server.url for server in self._servers)
-        self._surroundings = Surroundings(
+        self._endpoints = Endpoints(
             bucket=self._bucket,
             bucket_url=bucket,
             api_url=api,
@@ -90,17 +90,17 @@ class Sandbox:
     @property
     def api_url(self) -> str:
         """The base URL of the Reporting API."""
-        return self._surroundings.api_url
+        return self._endpoints.api_url
 
     @property
     def auth_url(self) -> str:
         """The URL of LWA's token endpoint."""
-        return self._surroundings.login_url + TOKEN_PATH
+        return self._endpoints.login_url + TOKEN_PATH
 
     @property
     def s3_endpoint_url(self) -> str:
         """The URL of the bucket's server, for S3 clients."""
-        return self._surroundings.bucket_url
+        return self._endpoints.bucket_url
 
     @property
     def s3_credentials(self) -> dict[str, str]:
@@ -135,7 +135,7 @@ class Sandbox:
             f"amzn1.oa2-cs.v1.{_digest(f'{seed} secret')}",
             attached=attached,
             reports=reports,
-            surroundings=self._surroundings,
+            endpoints=self._endpoints,
         )
         self._accounts[account.client_id] = account
         return account

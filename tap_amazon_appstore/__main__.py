@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import sys
 import traceback
 from pathlib import Path
 
-from tap_amazon_appstore.startup import defer_imports
+from singer_sdk.exceptions import SingerSDKError
 
-# What is imported stays: to look through it for garbage, again and again, is in vain.
-gc.disable()
-defer_imports()
-
-from singer_sdk.exceptions import SingerSDKError  # noqa: E402
-
-from tap_amazon_appstore.messages import TARGET_STOPPED  # noqa: E402
-from tap_amazon_appstore.tap import TapAmazonAppstore  # noqa: E402
-
-gc.freeze()
-gc.enable()
+from tap_amazon_appstore.output.messages import TARGET_STOPPED
+from tap_amazon_appstore.tap import TapAmazonAppstore
 
 _log = logging.getLogger(TapAmazonAppstore.name)
 

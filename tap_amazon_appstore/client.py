@@ -19,8 +19,8 @@ import requests
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
 from singer_sdk.exceptions import FatalAPIError, FatalSyncError, RetriableAPIError
 
-from tap_amazon_appstore.archives import BrokenDownloadError, check_zip
 from tap_amazon_appstore.http import is_secure, is_transient, retry, send, subject
+from tap_amazon_appstore.reading.archive import BrokenDownloadError, check_zip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +100,7 @@ class ReportingClient:
         Raises:
             FatalSyncError: signing in failed, or the API gave no answer that says so.
         """
-        with naming(report, month):
+        with error_context(report, month):
             answer = self._ask(report, month)
             if answer.is_refusal:
                 return False
@@ -122,7 +122,7 @@ class ReportingClient:
             FatalSyncError: neither a file nor "none", in one sentence that names report and month,
                 after retries where waiting can help.
         """
-        with naming(report, month):
+        with error_context(report, month):
             return self._download(report, month, known)
 
     def fetch_all(
@@ -281,7 +281,7 @@ class _Answer:
 
 
 @contextmanager
-def naming(report: str, month: date) -> Iterator[None]:
+def error_context(report: str, month: date) -> Iterator[None]:
     """Make errors and warnings say which report and month they are about."""
     token = subject.set(f"The {report} report of {month:%Y-%m}")
     try:

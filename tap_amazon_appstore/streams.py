@@ -11,13 +11,13 @@ from singer_sdk import SchemaDirectory, StreamSchema
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
 from tap_amazon_appstore import schemas
-from tap_amazon_appstore.batches import BatchesStream
-from tap_amazon_appstore.cells import parse_number
-from tap_amazon_appstore.client import Download, Outcome, naming
-from tap_amazon_appstore.fast_records import FastRecordsStream
+from tap_amazon_appstore.client import Download, Outcome, error_context
 from tap_amazon_appstore.months import current_month, months_between
+from tap_amazon_appstore.output.batches import BatchesStream
+from tap_amazon_appstore.output.records import FastRecordsStream
 from tap_amazon_appstore.progress import show_progress
-from tap_amazon_appstore.reports import Layout, ReportReader
+from tap_amazon_appstore.reading.reader import Layout, ReportReader
+from tap_amazon_appstore.reading.values import parse_number
 from tap_amazon_appstore.state import ReportState
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from tap_amazon_appstore.reports import Record
+    from tap_amazon_appstore.reading.reader import Record
     from tap_amazon_appstore.tap import TapAmazonAppstore
 
 
@@ -121,7 +121,7 @@ class ReportStream(FastRecordsStream, BatchesStream):
     ) -> Iterator[Record]:
         """Yield the rows of one month's report."""
         started = time.monotonic()
-        with download.file, naming(self.report, month):
+        with download.file, error_context(self.report, month):
             yield from reader.read(download.file)
         for finding in reader.findings.warnings():
             self._warn(month, finding)

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalSyncError
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_amazon_appstore import settings, stream_maps
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import ReportingClient
+from tap_amazon_appstore.config import (
+    SCHEMA,
+    config_errors,
+    stream_map_config_errors,
+    without_value,
+)
 from tap_amazon_appstore.files import TapWithFiles
-from tap_amazon_appstore.messages import MessageWriter
 from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
+from tap_amazon_appstore.output.messages import MessageWriter
 from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
 
 if TYPE_CHECKING:
@@ -32,7 +37,7 @@ class TapAmazonAppstore(TapWithFiles):
     message_writer_class = MessageWriter
     message_writer: MessageWriter
 
-    config_jsonschema: ClassVar[dict[str, Any]] = settings.SCHEMA
+    config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401
         """Make a tap, as `Tap` does.
@@ -131,13 +136,13 @@ class TapAmazonAppstore(TapWithFiles):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Refuse settings that cannot work, a sentence each, and without the secrets' values."""
-        errors = list(stream_maps.unworkable_settings(self.config.get("stream_maps")))
+        errors = list(stream_map_config_errors(self.config.get("stream_maps")))
         # In turn: each check relies on what the ones before it have found to be right.
         if not errors:
             errors = super()._validate_config(raise_errors=False)
-            errors = [settings.without_value(error) for error in errors]
+            errors = [without_value(error) for error in errors]
         if not errors:
-            errors = list(settings.unworkable_settings(self.config))
+            errors = list(config_errors(self.config))
         if errors and raise_errors:
             message = "; ".join(errors)
             raise ConfigValidationError(message, errors=errors)

@@ -19,8 +19,12 @@ import atheris
 with atheris.instrument_imports(include=["tap_amazon_appstore", "zipfile"]):
     import zipfile
 
-    from tap_amazon_appstore.archives import BrokenDownloadError, UnreadableReportError, check_zip
-    from tap_amazon_appstore.reports import Layout, ReportReader
+    from tap_amazon_appstore.reading.archive import (
+        BrokenDownloadError,
+        UnreadableReportError,
+        check_zip,
+    )
+    from tap_amazon_appstore.reading.reader import Layout, ReportReader
 
 import msgspec
 from msgspec.json import encode as encode_json

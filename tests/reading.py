@@ -16,8 +16,12 @@ from hypothesis import strategies as st
 
 from sandbox import make_csv, make_zip
 from tap_amazon_appstore import schemas
-from tap_amazon_appstore.archives import BrokenDownloadError, UnreadableReportError, check_zip
-from tap_amazon_appstore.reports import Layout, ReportReader
+from tap_amazon_appstore.reading.archive import (
+    BrokenDownloadError,
+    UnreadableReportError,
+    check_zip,
+)
+from tap_amazon_appstore.reading.reader import Layout, ReportReader
 from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
 from tests.data import EARNINGS, SALE, SUBSCRIPTION
 

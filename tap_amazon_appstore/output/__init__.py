@@ -1,0 +1,1 @@
+"""Chunks of typed columns become Singer messages or batch files."""

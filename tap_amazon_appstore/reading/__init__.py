@@ -1,0 +1,1 @@
+"""A report file becomes chunks of typed columns."""

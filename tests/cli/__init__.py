@@ -1,0 +1,1 @@
+"""Tests of the installed command against the sandbox."""

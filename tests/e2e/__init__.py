@@ -1,0 +1,1 @@
+"""Tests with Meltano, PostgreSQL, dbt, a browser, and the built package."""

@@ -1,0 +1,126 @@
+"""The documents say what the code does: made parts are up to date, settings agree everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from sandbox import make_csv
+from scripts.readme import README, own_settings, with_parts
+from tests.conftest import execute
+from tests.data import MONTH, sale
+
+if TYPE_CHECKING:
+    from tests.conftest import Tap
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def meltano_plugin() -> dict[str, Any]:
+    """The tap's definition in meltano.yml."""
+    definition = YAML(typ="safe").load(PROJECT / "meltano.yml")
+    (plugin,) = definition["plugins"]["extractors"]
+    return dict(plugin)
+
+
+def test_made_parts_of_the_readme_are_up_to_date() -> None:
+    text = README.read_text(encoding="utf-8")
+
+    assert text == with_parts(text), "run: uv run python -m scripts.readme"
+
+
+def test_every_setting_has_a_title_and_a_description() -> None:
+    assert all(setting["title"] and setting["description"] for setting in own_settings().values())
+
+
+def test_about_lists_the_settings(tap: Tap) -> None:
+    about = json.loads(tap.read("--about", "--format=json").stdout)
+
+    listed = about["settings"]["properties"]
+    for name, setting in own_settings().items():
+        assert listed[name]["description"] == setting["description"]
+        assert listed[name].get("default") == setting.get("default")
+        assert listed[name].get("secret", False) == setting.get("secret", False)
+
+
+def test_meltano_yml_has_the_same_settings(meltano_plugin: dict[str, Any]) -> None:
+    listed = {setting["name"]: setting for setting in meltano_plugin["settings"]}
+
+    assert list(listed) == list(own_settings())
+    for name, setting in own_settings().items():
+        assert listed[name]["label"] == setting["title"]
+        assert listed[name]["description"] == setting["description"]
+        assert listed[name].get("value") == setting.get("default")
+        assert listed[name].get("sensitive", False) == setting.get("secret", False)
+
+
+def test_meltano_yml_requires_what_the_tap_requires(meltano_plugin: dict[str, Any]) -> None:
+    required = [name for name, setting in own_settings().items() if setting["required"]]
+
+    assert meltano_plugin["settings_group_validation"] == [required]
+
+
+def test_meltano_yml_has_the_capabilities(tap: Tap, meltano_plugin: dict[str, Any]) -> None:
+    about = json.loads(tap.read("--about", "--format=json").stdout)
+
+    assert sorted(meltano_plugin["capabilities"]) == sorted(about["capabilities"])
+
+
+def test_env_example_has_the_same_settings() -> None:
+    text = (PROJECT / ".env.example").read_text(encoding="utf-8")
+
+    listed = re.findall(r"^# (.+)\n(# )?TAP_AMAZON_APPSTORE_([A-Z_]+)=(.*)$", text, re.MULTILINE)
+    assert [
+        (name.lower(), description, default, not optional)
+        for description, optional, name, default in listed
+    ] == [
+        (name, setting["description"], str(setting.get("default", "")), setting["required"])
+        for name, setting in own_settings().items()
+    ]
+
+
+def test_meltano_yml_installs_what_the_models_and_the_page_are_tested_with() -> None:
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
+    groups = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+    requirements = (PROJECT / "transform" / "requirements.txt").read_text(encoding="utf-8")
+    definition = YAML(typ="safe").load(PROJECT / "meltano.yml")
+    dbt, page = definition["plugins"]["utilities"]
+
+    tested = [line for line in requirements.splitlines() if line.startswith("dbt-")]
+    assert dbt["pip_url"].split() == [line for line in tested if "duckdb" not in line]
+    assert page["pip_url"].split() == groups["dependency-groups"]["report"]
+
+
+def test_contributing_chooses_tests_that_there_are() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    choices = re.findall(r"`uv run pytest -n0 ((?:tests/\S+) -k \w+)`", text)
+
+    assert choices
+    for choice in choices:
+        command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", *choice.split()]
+        # Without `--cov`, which would take over what this run of the tests has measured so far.
+        run = execute(*command, env={"PYTEST_ADDOPTS": ""})
+        assert run.code == 0, run.stdout
+
+
+def test_personal_data_can_be_hashed_as_the_readme_says(tap: Tap) -> None:
+    text = README.read_text(encoding="utf-8")
+    stream_maps = YAML(typ="safe").load(
+        re.search(r"`stream_maps: (\{.*\})`", text)[1]  # type: ignore[index]
+    )
+    rows = [sale(App_User_ID="somebody"), sale(Transaction_Id="2")]
+    tap.account.put_report("sales", MONTH, make_csv(rows))
+
+    records = tap.read(stream_maps=stream_maps).records()
+
+    assert [record["app_user_id"] for record in records] == [
+        "78b9d09661da64f0bc6c146c524bae4a",
+        None,
+    ]

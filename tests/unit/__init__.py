@@ -1,0 +1,1 @@
+"""Tests in this process: no server, no waiting."""
