@@ -67,7 +67,7 @@ class ReportState:
 
     def _read_files(self) -> dict[date, FileIdentity]:
         try:
-            return {
+            files = {
                 parse_month(month): FileIdentity(
                     _header(file["etag"]), _header(file["last_modified"])
                 )
@@ -76,6 +76,12 @@ class ReportState:
         except (AttributeError, KeyError, TypeError, ValueError):
             # Without it the months are read once more than need be, and nothing is lost.
             return {}
+        # A merged or an edited state can have versions of months that it has not read.
+        return {
+            month: version
+            for month, version in files.items()
+            if self.bookmark is not None and month <= self.bookmark
+        }
 
 
 def _header(value: object) -> str | None:

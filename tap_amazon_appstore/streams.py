@@ -42,6 +42,8 @@ class ReportStream(FastRecordsStream, BatchesStream):
     replication_key = "report_month"
     schema = StreamSchema(SchemaDirectory(schemas))
     is_sorted = True
+    # A target's hard delete would remove the months that a run does not ask for.
+    emit_activate_version_messages = False
 
     _tap: TapAmazonAppstore
 
@@ -139,6 +141,8 @@ class ReportStream(FastRecordsStream, BatchesStream):
     def _write_month_state(self) -> None:
         self.state_manager.is_flushed = False
         self._write_state_message()
+        # The SDK writes no STATE that equals the last one.
+        self._tap.message_writer.flush()
 
     def _increment_stream_state(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         """Leave the bookmark alone: the SDK would move it with the first record of a month."""

@@ -42,7 +42,7 @@ class MessageWriter(MsgSpecWriter):
         """Write a message."""
         self._buffer += self.format_message(message)
         if not isinstance(message, RecordMessage) or len(self._buffer) > _BUFFER_SIZE:
-            self._flush()
+            self.flush()
 
     def write_records(self, stream: str, records: Iterable[Record]) -> int:
         """Write a RECORD message for each record, and return how many these were."""
@@ -55,7 +55,7 @@ class MessageWriter(MsgSpecWriter):
             encoder.encode_into(record, buffer, -1)
             buffer += end
             if len(buffer) > _BUFFER_SIZE:
-                self._flush()
+                self.flush()
                 end = _end_of_message()
         return count
 
@@ -69,7 +69,12 @@ class MessageWriter(MsgSpecWriter):
         if not self._writing:
             sys.exit(code)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is buffered.
+
+        Raises:
+            FatalSyncError: the target stopped reading.
+        """
         self._writing = True
         try:
             with memoryview(self._buffer) as messages:
