@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from datetime import date
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date
+
+    from sandbox.reports import Period
 
 # Without a fixed time the same members would make another file, with another ETag, every time.
 _MEMBER_TIME = (2020, 1, 1, 0, 0, 0)
@@ -54,9 +56,10 @@ def member(name: str) -> zipfile.ZipInfo:
     return info
 
 
-def member_name(report: str, month: date, part: int = 0) -> str:
+def member_name(report: str, period: Period, part: int = 0) -> str:
     """Name a CSV as Amazon does, for example `sales-2024-03-00000.csv`."""
-    return f"{report}-{month:%Y-%m}-{part:05}.csv"
+    name = f"{period:%Y-%m}" if isinstance(period, date) else str(period)
+    return f"{report}-{name}-{part:05}.csv"
 
 
 class _Unseekable(io.RawIOBase):

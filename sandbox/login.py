@@ -23,7 +23,7 @@ _DESCRIPTIONS = {
 }
 
 
-def answer(call: Call) -> Response:
+def answer_login(call: Call) -> Response:
     """Answer a request to LWA: a token, or one of the documented errors."""
     request = call.http
     if request.path == SIGN_IN_PATH:
@@ -34,34 +34,28 @@ def answer(call: Call) -> Response:
         return Response("Method not allowed", status=405, headers={"Allow": "POST"})
     if request.mimetype != "application/x-www-form-urlencoded":
         return _invalid_request("The Content-Type is not supported by the authorization server")
-    return _token(call)
+    return _answer_token_request(call)
 
 
-def _token(call: Call) -> Response:
-    form, account = call.http.form, call.account
+def login_error(status: int, error: str) -> Response:
+    """Make one of LWA's error responses."""
+    return _json(status, {"error_description": _DESCRIPTIONS[error], "error": error})
+
+
+def _answer_token_request(call: Call) -> Response:
+    form, profile = call.http.form, call.profile
     for name in ("grant_type", "client_id", "client_secret", "scope"):
         if not form.get(name):
             return _invalid_request(f"The request is missing a required parameter : {name}")
     if form["grant_type"] != "client_credentials":
-        return _error(400, "unsupported_grant_type")
-    if account is None or form["client_secret"] != account.client_secret:
-        return _error(401, "invalid_client")
-    if form["scope"] != SCOPE or not account.attached:
-        return _error(400, "invalid_scope")
-    token, expires_in = account.issue_token()
-    return _json(
-        200,
-        {
-            "access_token": token,
-            "scope": SCOPE,
-            "token_type": "bearer",
-            "expires_in": expires_in,
-        },
-    )
-
-
-def _error(status: int, error: str) -> Response:
-    return _json(status, {"error_description": _DESCRIPTIONS[error], "error": error})
+        return login_error(400, "unsupported_grant_type")
+    if profile is None or form["client_secret"] != profile.client_secret:
+        return login_error(401, "invalid_client")
+    if form["scope"] != SCOPE or not profile.attached:
+        return login_error(400, "invalid_scope")
+    token, expires_in = profile.issue_token()
+    content = {"access_token": token, "scope": SCOPE, "token_type": "bearer"}
+    return _json(200, {**content, "expires_in": expires_in})
 
 
 def _invalid_request(description: str) -> Response:

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-from datetime import date
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from sandbox.reports import object_key
+
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
+    from sandbox.bucket import Bucket
     from sandbox.calls import Call
-
-REPORTS = ("sales", "subscription", "earnings")
-
-_ROUTE = re.compile(
-    rf"/api/appstore/download/report/(?P<report>{'|'.join(REPORTS)})"
-    r"/(?P<year>[0-9]{4})/(?P<month>[0-9]{2})"
-)
-
-
-def parse_path(path: str) -> tuple[str | None, date | None]:
-    """Read report and month from the path of a request; what it does not name is `None`."""
-    route = _ROUTE.fullmatch(path)
-    if route is None:
-        return None, None
-    try:
-        return route["report"], date(int(route["year"]), int(route["month"]), 1)
-    except ValueError:
-        return route["report"], None
 
 
 def bearer_token(request: Request) -> str | None:
@@ -39,24 +22,33 @@ def bearer_token(request: Request) -> str | None:
     return token if scheme.lower() == "bearer" and token else None
 
 
-def answer(call: Call) -> Response:
+def answer_report_request(call: Call, bucket: Bucket, bucket_url: str) -> Response:
     """Answer a request for a report: its presigned URL, or why there is none."""
     if call.report is None or call.http.method != "GET":
         uri, verb = call.http.path, call.http.method
         return _message(400, f"Unable to fetch the request scope for uri = {uri} and verb = {verb}")
-    account, token = call.account, bearer_token(call.http)
-    if account is None or token is None or not account.accepts(token):
+    profile, token = call.profile, bearer_token(call.http)
+    if profile is None or token is None or not profile.is_valid(token):
         return not_authorized()
-    if call.report not in account.reports:
+    if call.report not in profile.reports:
         return not_authorized()
-    url = account.presigned_url(call.report, call.month) if call.month else None
-    if url is None:
-        return Response("Report not found", status=400)
-    return Response(url)
+    if call.period is None:
+        return report_not_found()
+    key = object_key(profile.number, call.report, call.period)
+    if bucket.get(key) is None:
+        return report_not_found()
+    lifetime = profile.limits.url_lifetime if call.url_lifetime is None else call.url_lifetime
+    return Response(bucket.presign(bucket_url + call.url_prefix, key, lifetime))
+
+
+def report_not_found(body: str = "Report not found") -> Response:
+    """Make the response to a request for a month without a report; JSON if `body` is."""
+    is_json = body.startswith("{")
+    return Response(body, status=400, content_type="application/json" if is_json else "text/plain")
 
 
 def too_many_requests(retry_after: int | None = None) -> Response:
-    """Make the answer to an account that asks too often."""
+    """Make the response to requests beyond the rate limit."""
     response = _message(429, "Too Many Requests")
     if retry_after is not None:
         response.headers["Retry-After"] = str(retry_after)
@@ -64,11 +56,10 @@ def too_many_requests(retry_after: int | None = None) -> Response:
 
 
 def not_authorized() -> Response:
-    """Make the answer to a bad token, or to a report that is not the account's to read."""
+    """Make the response to an invalid token, or to a report that the profile may not read."""
     return _message(403, "Request is not authorized.")
 
 
 def _message(status: int, message: str) -> Response:
-    return Response(
-        json.dumps({"Message": message}), status=status, content_type="application/json"
-    )
+    content = json.dumps({"Message": message})
+    return Response(content, status=status, content_type="application/json")

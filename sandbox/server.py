@@ -48,6 +48,8 @@ class _Handler(WSGIRequestHandler):
     def run_wsgi(self) -> None:
         """Answer one request; a `ConnectionError` of the application ends the connection."""
         environ = self.make_environ()
+        # http.server removes slashes from the beginning of a path, which may have been signed.
+        environ["RAW_URI"] = self.requestline.split()[1]
         _read_body(environ)
         try:
             self._answer(self.server.app, environ)
@@ -65,8 +67,11 @@ class _Handler(WSGIRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
-        for chunk in body:
-            self.wfile.write(chunk)
+        chunked = ("Transfer-Encoding", "chunked") in list(headers)
+        for chunk in filter(None, body):
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk) if chunked else chunk)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - inherited name
         """Keep silent: the sandbox records its requests itself."""
@@ -89,11 +94,12 @@ class LoopbackServer(ThreadedWSGIServer):
     """Serves a WSGI application on a free port of 127.0.0.1, from construction until `stop`.
 
     Where the application, or the body of its response, raises a `ConnectionError`, the connection
-    is closed at that point, without a word to the client. Every response must state its length.
+    is closed at that point. Every response must have a `Content-Length`, or be marked by a header
+    `Transfer-Encoding: chunked` or `Connection: close`.
     """
 
-    def __init__(self, application: WSGIApplication) -> None:
-        super().__init__(LOOPBACK, 0, application, _Handler)
+    def __init__(self, application: WSGIApplication, port: int = 0) -> None:
+        super().__init__(LOOPBACK, port, application, _Handler)
         self.connections: set[socket.socket] = set()
         self._thread = threading.Thread(
             target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True

@@ -1,81 +1,121 @@
 """Sample reports: made up, and the same every time.
 
-What a report holds depends on which report it is, its month, how many rows it should have and how
-often it was restated, and on nothing else.
+The contents of a report depend on the business (its size and seed), the report, its month, how
+often it was restated and, in the current month, the day; and on nothing else.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from datetime import date, datetime, timezone
+from datetime import date, timedelta
 from itertools import islice
+from operator import itemgetter
+from random import Random
 from typing import IO, TYPE_CHECKING
 
 from sandbox.archive import member, member_name, open_archive
 from sandbox.samples import earnings, sales, subscriptions
-from sandbox.samples.layout import Layout
-from sandbox.samples.months import following_month
+from sandbox.samples.business import Business, level
+from sandbox.samples.layout import Layout, add_months
+from sandbox.samples.restatements import restate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-_TABLES = {
-    "sales": sales.table,
-    "subscription": subscriptions.table,
-    "earnings": earnings.table,
-}
+    from sandbox.reports import Period
+    from sandbox.samples.layout import Table
+
+__all__ = [
+    "Business",
+    "list_months",
+    "make_sample",
+    "make_yearly_earnings",
+    "publication_day",
+    "write_sample_zip",
+]
 
 
-def make_sample(report: str, month: date, rows: int, restatement: int = 0) -> bytes:
-    """Make a sample report's ZIP; `restatement` counts how often it has been made again."""
-    buffer = io.BytesIO()
-    _write(buffer, report, month, rows, restatement)
-    return buffer.getvalue()
+def make_sample(
+    report: str, month: date, business: Business, until: date = date.max, restatement: int = 0
+) -> bytes:
+    """Make a sample report's ZIP of what happened before the midnight (UTC) that begins `until`.
+
+    `restatement` counts how often it has been restated.
+    """
+    layout = Layout.of(month)
+    if report == "sales":
+        table = sales.make_table(business, month, until, observed=layout.observed)
+    elif report == "subscription":
+        table = subscriptions.make_table(business, month, until, observed=layout.observed)
+    else:
+        table = earnings.make_table(business, [month], settled=restatement > 0)
+    for number in range(1, restatement + 1):
+        random = Random(f"{business.seed} {report} {month:%Y-%m} {number}")
+        table = restate(report, table, random, number)
+    return _pack(report, month, layout, table)
+
+
+def make_yearly_earnings(months: Sequence[date], business: Business) -> bytes:
+    """Make the yearly form of `earnings` with these months of a year."""
+    table = earnings.make_table(business, months, settled=False)
+    return _pack("earnings", months[0].year, Layout.of(months[0].replace(month=1)), table)
 
 
 def write_sample_zip(path: Path, report: str, month: date, rows: int) -> None:
-    """Write a sample report's ZIP to a file; memory does not grow with the number of rows."""
-    with path.open("wb") as file:
-        _write(file, report, month, rows, restatement=0)
+    """Write a sample report's ZIP to a file: sales of exactly `rows` line items, or what fits them.
 
-
-def months_until(today: date, months: int) -> list[date]:
-    """List the last `months` months in ascending order, the one of `today` included."""
-    current = today.year * 12 + today.month - 1
-    return [date(i // 12, i % 12 + 1, 1) for i in range(current - months + 1, current + 1)]
-
-
-def published_at(month: date, today: date) -> datetime:
-    """Tell when a sample report was published: on the 3rd of the next month, or today."""
-    third_of_next = following_month(month).replace(day=3)
-    day = min(third_of_next, today)
-    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
-
-
-def _write(target: IO[bytes], report: str, month: date, rows: int, restatement: int) -> None:
-    month = month.replace(day=1)
+    Memory does not grow with the number of rows.
+    """
+    month, business = month.replace(day=1), Business(rows / level(month))
+    if report != "sales":
+        path.write_bytes(make_sample(report, month, business))
+        return
     layout = Layout.of(month)
-    header, lines = _TABLES[report](month, rows, restatement, observed=layout.observed)
-    rows_in_part = -(-rows // layout.parts)
+    table = sales.make_table(business, month, date.max, observed=layout.observed, rows=rows)
+    with path.open("wb") as file:
+        _write(file, report, month, layout, table, rows=rows)
+
+
+def list_months(today: date, months: int) -> list[date]:
+    """List the last `months` months in ascending order, the one of `today` included."""
+    return [add_months(today, i - months + 1) for i in range(months)]
+
+
+def publication_day(report: str, month: date) -> date:
+    """Return the day on which the final report of a month is published, at midnight UTC.
+
+    It is the 3rd of the next month; for earnings, the day after they are paid.
+    """
+    if report == "earnings":
+        return earnings.payment_day(month) + timedelta(days=1)
+    return add_months(month, 1).replace(day=3)
+
+
+def _pack(report: str, period: Period, layout: Layout, table: Table) -> bytes:
+    rows = list(table.rows)
+    buffer = io.BytesIO()
+    _write(buffer, report, period, layout, table._replace(rows=iter(rows)), rows=len(rows))
+    return buffer.getvalue()
+
+
+def _write(  # noqa: PLR0913
+    target: IO[bytes], report: str, period: Period, layout: Layout, table: Table, *, rows: int
+) -> None:
+    pick = itemgetter(*(table.fields.index(field) for field in table.header))
+    in_part = -(-rows // layout.parts)
+    encoding = "utf-8-sig" if layout.byte_order_mark else "utf-8"
     with open_archive(target, streamed=layout.streamed) as archive:
         for part in range(layout.parts):
-            # A restatement may have changed the number of rows; the last part takes the rest.
-            end = rows_in_part if part < layout.parts - 1 else None
-            with archive.open(member(member_name(report, month, part)), "w") as file:
-                _write_csv(file, layout, header, islice(lines, end))
-
-
-def _write_csv(
-    file: IO[bytes], layout: Layout, header: Sequence[str], lines: Iterator[Sequence[str]]
-) -> None:
-    encoding = "utf-8-sig" if layout.byte_order_mark else "utf-8"
-    with io.TextIOWrapper(file, encoding, newline="") as text:
-        writer = csv.writer(
-            text,
-            lineterminator=layout.line_end,
-            quoting=csv.QUOTE_ALL if layout.quoted else csv.QUOTE_MINIMAL,
-        )
-        writer.writerow(header)
-        writer.writerows(lines)
+            with (
+                archive.open(member(member_name(report, period, part)), "w") as file,
+                io.TextIOWrapper(file, encoding, newline="") as text,
+            ):
+                writer = csv.writer(
+                    text,
+                    lineterminator=layout.line_end,
+                    quoting=csv.QUOTE_ALL if layout.quoted else csv.QUOTE_MINIMAL,
+                )
+                writer.writerow(table.header.values())
+                writer.writerows(map(pick, islice(table.rows, in_part)))

@@ -1,9 +1,11 @@
-"""What the sample developer sells, and where."""
+"""What a sample developer sells, and where."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import NamedTuple
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 
@@ -27,6 +29,7 @@ def _marketplace(name: str, country: str, currency: str, zone: str, rate: str) -
     return Marketplace(name, country, currency, ZoneInfo(zone), Decimal(rate))
 
 
+MARKETPLACE_WEIGHTS = (50, 4, 4, 5, 9, 3, 4, 4, 9, 3, 5)
 MARKETPLACES = (
     _marketplace("Amazon.com", "US", "USD", "America/Los_Angeles", "1"),
     _marketplace("Amazon.com.au", "AU", "AUD", "Australia/Sydney", "1.5"),
@@ -54,17 +57,6 @@ class Product(NamedTuple):
     term: str = ""
 
 
-TERM_MONTHS = {
-    "Weekly": 1,
-    "BiWeekly": 1,
-    "Monthly": 1,
-    "BiMonthly": 2,
-    "Quarterly": 3,
-    "SemiAnnually": 6,
-    "Annually": 12,
-}
-"""The subscription terms, and after how many months one that began in a month is charged again."""
-
 _TRUCK = "Monster Truck Derby"
 _PUZZLE = 'Puzzle "Pro", Deluxe'
 _SUSHI = "寿司タイマー"
@@ -75,50 +67,59 @@ _CRICKET = "क्रिकेट लीग 🏏"
 _CHESS = "Шахматы, «Гроссмейстер»"
 
 
-def _app(number: int, sku: str, title: str, us_dollars: str) -> Product:
-    return _product(number, sku, title, us_dollars)._replace(name=title, item_type="Application")
-
-
-def _item(number: int, sku: str, title: str, us_dollars: str, *, name: str) -> Product:
-    return _product(number, sku, title, us_dollars)._replace(name=name, item_type="In-App")
-
-
-def _plan(term: str, item: Product) -> Product:
-    return item._replace(item_type="Subscription", term=term)
-
-
-def _product(number: int, sku: str, title: str, us_dollars: str) -> Product:
+def _product(  # noqa: PLR0913, PLR0917
+    number: int, sku: str, title: str, price: str, kind: str, name: str = "", term: str = ""
+) -> Product:
     asin, vendor_sku = f"B0{number:08}", f"com.example.{sku}"
-    return Product(asin, vendor_sku, title, "", "", Decimal(us_dollars))
+    return Product(asin, vendor_sku, title, name or title, kind, Decimal(price), term)
 
 
 FREE_APPS = (
-    _app(101, "sushi", _SUSHI, "0"),
-    _app(102, "yoga", _YOGA, "0"),
+    _product(101, "sushi", _SUSHI, "0", "Application"),
+    _product(102, "yoga", _YOGA, "0", "Application"),
 )
 PAID_APPS = (
-    _app(201, "puzzle", _PUZZLE, "2.99"),
-    _app(202, "tides", _TIDES, "4.99"),
-    _app(203, "diary", _DIARY, "1.99"),
+    _product(201, "puzzle", _PUZZLE, "2.99", "Application"),
+    _product(202, "tides", _TIDES, "4.99", "Application"),
+    _product(203, "diary", _DIARY, "1.99", "Application"),
 )
 GAMES = (
-    _app(301, "truck", _TRUCK, "4.99")._replace(item_type="Game"),
-    _app(302, "chess", _CHESS, "7.99")._replace(item_type="Game"),
+    _product(301, "truck", _TRUCK, "4.99", "Game"),
+    _product(302, "chess", _CHESS, "7.99", "Game"),
 )
 ITEMS = (
-    _item(401, "truck.coins-100", _TRUCK, "0.99", name="100 Coins"),
-    _item(402, "truck.coins-1000", _TRUCK, "6.99", name="1,000 Coins"),
-    _item(403, "cricket.bat", _CRICKET, "1.99", name='The "Master" Bat'),
-    _item(404, "sushi.wasabi", _SUSHI, "0.49", name="わさび,\n大盛り"),
-    _item(405, "chess.hints", _CHESS, "2.49", name="Подсказки"),
+    _product(401, "truck.coins-100", _TRUCK, "0.99", "In-App", "100 Coins"),
+    _product(402, "truck.coins-1000", _TRUCK, "6.99", "In-App", "1,000 Coins"),
+    _product(403, "cricket.bat", _CRICKET, "1.99", "In-App", 'The "Master" Bat'),
+    _product(404, "sushi.wasabi", _SUSHI, "0.49", "In-App", "わさび,\n大盛り"),
+    _product(405, "chess.hints", _CHESS, "2.49", "In-App", "Подсказки"),
 )
+_PLAN = "Subscription"
+PLAN_WEIGHTS = (45, 20, 8, 5, 7, 10, 5)
 PLANS = (
-    _plan("Monthly", _item(501, "yoga.month", _YOGA, "9.99", name="Yoga, monthly")),
-    _plan("Annually", _item(502, "yoga.year", _YOGA, "79.99", name="Yoga, yearly")),
-    _plan("Weekly", _item(503, "tides.week", _TIDES, "0.99", name="Marées 7 j")),
-    _plan("BiWeekly", _item(504, "tides.2weeks", _TIDES, "1.79", name="Marées 14 j")),
-    _plan("BiMonthly", _item(505, "diary.2months", _DIARY, "5.49", name="اشتراك شهرين")),
-    _plan("Quarterly", _item(506, "sushi.quarter", _SUSHI, "7.99", name="寿司クラブ")),
-    _plan("SemiAnnually", _item(507, "cricket.half", _CRICKET, "14.99", name="VIP, 6 Months")),
+    _product(501, "yoga.month", _YOGA, "9.99", _PLAN, "Yoga, monthly", "Monthly"),
+    _product(502, "yoga.year", _YOGA, "79.99", _PLAN, "Yoga, yearly", "Annually"),
+    _product(503, "tides.week", _TIDES, "0.99", _PLAN, "Marées 7 j", "Weekly"),
+    _product(504, "tides.2weeks", _TIDES, "1.79", _PLAN, "Marées 14 j", "BiWeekly"),
+    _product(505, "diary.2months", _DIARY, "5.49", _PLAN, "اشتراك شهرين", "BiMonthly"),
+    _product(506, "sushi.quarter", _SUSHI, "7.99", _PLAN, "寿司クラブ", "Quarterly"),
+    _product(507, "cricket.half", _CRICKET, "14.99", _PLAN, "VIP, 6 Months", "SemiAnnually"),
 )
-TEST_ITEM = _item(901, "test.item", "", "0.99", name="")
+# Titles of items that are still being tested are empty.
+TEST_ITEM = _product(901, "test.item", "", "0.99", "In-App")
+
+
+@cache
+def identify(product: Product, seed: str) -> tuple[str, str]:
+    """Return a product's ASIN and vendor SKU; developers (seeds) have different ones."""
+    if not seed:
+        return product.asin, product.vendor_sku
+    asin = f"B0{crc32(seed.encode()) % 100_000:05}{product.asin[-3:]}"
+    return asin, product.vendor_sku.replace("example", seed)
+
+
+@cache
+def amounts(us_dollars: Decimal, marketplace: Marketplace) -> tuple[str, str]:
+    """Return price and earnings (70 %) in a marketplace's currency."""
+    price = marketplace.price(us_dollars)
+    return str(price), str(marketplace.price(us_dollars * Decimal("0.7")))

@@ -1,21 +1,22 @@
-"""Sample earnings reports."""
+"""Sample earnings reports: what is paid for the sales of a month."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from itertools import count, islice
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sandbox.samples.catalogue import MARKETPLACES, Marketplace
-from sandbox.samples.layout import Table, observed_time
-from sandbox.samples.months import following_month
+from sandbox.samples.layout import Table, add_months, observed_time
+from sandbox.samples.sales import sum_earnings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-_HEADER = (
+    from sandbox.samples.business import Business
+
+_FIELDS = (
     "Marketplace",
     "Invoice Group ID",
     "Invoice ID",
@@ -40,75 +41,60 @@ _HEADER = (
     "Invoice Start Month",
     "Invoice Year",
 )
-_STATUSES = ("issued", "issued", "not issued", "issued", "rejected", "")
+_STATUSES = {"issued": 76, "not issued": 10, "rejected": 8, "": 6}
 _CENT = Decimal("0.01")
 _TAX = Decimal("0.05")
 
 
-def table(month: date, rows: int, restatement: int, *, observed: bool) -> Table:  # noqa: ARG001
-    """Make an earnings report of `rows` rows; two rows each repeat one payment.
+def payment_day(month: date) -> date:
+    """Return the day on which a month's earnings are paid: 30 days after its end."""
+    return add_months(month, 1) + timedelta(days=29)
 
-    Only one form of this report has been seen, so it looks the same in every month.
+
+def make_table(business: Business, months: Sequence[date], *, settled: bool) -> Table:
+    """Make an earnings report: for each month and marketplace two rows that repeat one payment.
+
+    `settled` payments have been issued whatever they were before. Only one form of this report has
+    been seen, so it looks the same in every month.
     """
-    return Table(_HEADER, islice(_lines(month, restatement), rows))
+    rows = (row for month in months for row in _make_rows(business, month, settled=settled))
+    return Table(_FIELDS, dict(zip(_FIELDS, _FIELDS, strict=True)), rows)
 
 
-def _lines(month: date, restatement: int) -> Iterator[list[str]]:
-    # Each restatement withdraws a payment and adds another one.
-    for number in count(restatement):
-        payment = _Payment.of(month, number)
-        lines = payment.lines(settled=restatement > 0)
-        yield from reversed(lines) if restatement else lines
+def _make_rows(business: Business, month: date, *, settled: bool) -> Iterator[list[str]]:
+    for number, (name, sums) in enumerate(sum_earnings(business, month).items()):
+        random = Random(f"{business.seed} payment {month:%Y-%m} {name}")
+        (status,) = random.choices(list(_STATUSES), list(_STATUSES.values()))
+        if any(sums):
+            yield from _make_payment(month, number, sums, "issued" if settled else status)
 
 
-class _Payment(NamedTuple):
-    """What is paid for a month's sales in a marketplace."""
-
-    number: int
-    month: date
-    marketplace: Marketplace
-    earnings: tuple[Decimal, Decimal]
-    adjustments: tuple[Decimal, Decimal]
-
-    @classmethod
-    def of(cls, month: date, number: int) -> _Payment:
-        """Make a payment for two invoices, the second of which adjusts the first."""
-        random = Random(f"earnings {month:%Y-%m} {number}")
-        earnings = random.randint(10_000, 900_000) * _CENT
-        adjustment = -random.randint(0, 5_000) * _CENT
-        marketplace = MARKETPLACES[number % len(MARKETPLACES)]
-        adjustments = (Decimal("0.00"), adjustment)
-        return cls(number, month, marketplace, (earnings, adjustment), adjustments)
-
-    def lines(self, *, settled: bool) -> list[list[str]]:
-        """Write the payment's rows; a `settled` one has been issued whatever it was before."""
-        status = "issued" if settled else _STATUSES[self.number % len(_STATUSES)]
-        return [self._line(invoice, status) for invoice in (0, 1)]
-
-    def _line(self, invoice: int, status: str) -> list[str]:
-        currency, month = self.marketplace.currency, self.month
-        following = following_month(month)
-        paid_on = self._midnight(following + timedelta(days=28))
-        group = f"{month:%Y%m}{self.number:06}"
-        total = sum(self.earnings, Decimal())
-        rate = (1 / self.marketplace.rate).quantize(Decimal("0.000001"))
-        return [
-            self.marketplace.name,
+def _make_payment(
+    month: date, number: int, sums: Sequence[Decimal], status: str
+) -> Iterator[list[str]]:
+    marketplace = MARKETPLACES[number]
+    currency = marketplace.currency
+    paid_on = _format_midnight(payment_day(month), marketplace)
+    group = f"{month:%Y%m}{number:06}"
+    rate = (1 / marketplace.rate).quantize(Decimal("0.000001"))
+    for invoice, earnings in enumerate(sums):
+        yield [
+            marketplace.name,
             group,
             f"{group}-{invoice + 1}",
             f"PAY{group}" if status else "",
-            f"{self.number + 1}" if status == "issued" else "",
-            self._midnight(month),
-            self._midnight(following - timedelta(days=1)),
-            str(self.earnings[invoice]),
+            f"{number + 1}" if status == "issued" else "",
+            _format_midnight(month, marketplace),
+            _format_midnight(add_months(month, 1) - timedelta(days=1), marketplace),
+            str(earnings),
             currency,
-            str(self.adjustments[invoice]),
+            str(earnings if invoice else Decimal("0.00")),
             currency,
-            str((self.earnings[invoice] * _TAX).quantize(_CENT)),
+            str((earnings * _TAX).quantize(_CENT)),
             currency,
             str(rate),
             "Electronic Funds Transfer",
-            str((total * (1 - _TAX) * rate).quantize(_CENT)),
+            str((sum(sums, Decimal()) * (1 - _TAX) * rate).quantize(_CENT)),
             "USD",
             status,
             paid_on if status in ("issued", "rejected") else "",
@@ -118,5 +104,6 @@ class _Payment(NamedTuple):
             f"{month:%Y}",
         ]
 
-    def _midnight(self, day: date) -> str:
-        return observed_time(datetime(day.year, day.month, day.day, tzinfo=self.marketplace.zone))
+
+def _format_midnight(day: date, marketplace: Marketplace) -> str:
+    return observed_time(datetime(day.year, day.month, day.day, tzinfo=marketplace.zone))

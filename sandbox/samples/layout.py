@@ -1,20 +1,23 @@
-"""How a sample report is written down, which changes from month to month."""
+"""How a sample report is written, which changes from month to month."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date, datetime
+    from collections.abc import Iterator, Mapping
+    from datetime import tzinfo
 
 
 class Table(NamedTuple):
-    """A report: the names of its columns, and the cells of its rows."""
+    """A report: header names by field, in the order of columns, and rows in the order of fields."""
 
-    header: Sequence[str]
-    lines: Iterator[Sequence[str]]
+    fields: tuple[str, ...]
+    header: Mapping[str, str]
+    rows: Iterator[list[str]]
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,20 @@ class Layout:
         )
 
 
+def add_months(month: date, number: int) -> date:
+    """Return the first day of the month that is so many months later."""
+    years, index = divmod(month.year * 12 + month.month - 1 + number, 12)
+    return date(years, index + 1, 1)
+
+
+@lru_cache(maxsize=200)
+def timestamp(day: date, zone: tzinfo) -> float:
+    """Return the POSIX timestamp at which a day begins in a zone."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()
+
+
 def documented_time(moment: datetime) -> str:
-    """Write a time as documented: `05/21/18 14:39 PST`."""
+    """Format a time as documented: `05/21/18 14:39 PST`."""
     return (
         f"{moment.month:02}/{moment.day:02}/{moment.year % 100:02} "
         f"{moment.hour:02}:{moment.minute:02} {_zone(moment)}"
@@ -52,7 +67,7 @@ def documented_time(moment: datetime) -> str:
 
 
 def observed_time(moment: datetime) -> str:
-    """Write a time as observed: `2022-03-31 23:56:22 CEST`."""
+    """Format a time as observed: `2022-03-31 23:56:22 CEST`."""
     return (
         f"{moment.year}-{moment.month:02}-{moment.day:02} "
         f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {_zone(moment)}"
@@ -64,5 +79,5 @@ def _zone(moment: datetime) -> str:
     return _ZONES_WITHOUT_NAME.get(name, name)
 
 
-# The time zone database has given up these abbreviations; Amazon's reports have not.
+# The time zone database no longer has these abbreviations; Amazon's reports do.
 _ZONES_WITHOUT_NAME = {"-03": "BRT", "-02": "BRST"}
