@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import traceback
-from pathlib import Path
 
-from singer_sdk.exceptions import SingerSDKError
+from singer_sdk.exceptions import ConfigurationError, SingerSDKError
 
+from tap_amazon_appstore.errors import describe_unexpected_error
 from tap_amazon_appstore.output.messages import TARGET_STOPPED
 from tap_amazon_appstore.tap import TapAmazonAppstore
 
@@ -17,58 +16,44 @@ _log = logging.getLogger(TapAmazonAppstore.name)
 
 
 def main() -> None:
-    """Run the command; whatever goes wrong becomes one sentence and exit code 1."""
-    _silence_urllib3()
-    # The SDK says this after the sentences that say what is wrong, and without settings.
-    _log.addFilter(lambda record: record.msg != "Config validation failed")
+    """Run the command; any failure becomes a sentence and exit code 1."""
     code = _run()
     logging.shutdown()
-    # Without waiting for downloads that are still under way: nobody reads them any more.
+    # Without waiting for downloads that are still under way: nothing reads them any more.
     os._exit(code)
-
-
-def _silence_urllib3() -> None:
-    """Keep out what would log the URLs of requests: presigned ones are secret.
-
-    A filter, unlike a level, stays whatever `SINGER_SDK_LOG_CONFIG` sets.
-    """
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("urllib3"):
-            logging.getLogger(name).addFilter(lambda _: False)
 
 
 def _run() -> int:
     try:
-        code = _exit_code_of_command()
-        if code == 0:
+        code = _run_command()
+        if code == 0 and sys.stdout is not None:
             sys.stdout.flush()
     except SingerSDKError as error:
-        _log.error("%s", error)
+        for sentence in str(error).splitlines():
+            _log.error("%s", sentence)
     except BrokenPipeError:
         _log.error(TARGET_STOPPED)
-    except OSError as error:
-        _log.error(
-            "The operating system reported an error: %s", error.strerror or type(error).__name__
-        )
     except Exception as error:  # noqa: BLE001 - nothing may end in a traceback
-        # Where, but not what: the messages of exceptions can hold anything, secrets included.
-        _log.debug("%s", "".join(traceback.format_tb(error.__traceback__)))
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _log.error(
-            "The tap failed by a mistake of its own (%s in %s, line %s of %s): please report this",
-            type(error).__name__,
-            place.name,
-            place.lineno,
-            Path(place.filename).name,
-        )
+        _log.error("%s", describe_unexpected_error(error))
     else:
         return code
     return 1
 
 
-def _exit_code_of_command() -> int:
+def _run_command() -> int:
+    if not os.environ.get("LOGLEVEL"):
+        os.environ.pop("LOGLEVEL", None)  # the SDK fails at an empty one
     try:
-        TapAmazonAppstore.cli()
+        command = TapAmazonAppstore.cli  # configures the log
+    except Exception as error:  # noqa: BLE001 - any that a YAML file can cause
+        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        message = (
+            f"The log could not be configured ({reason.splitlines()[0]}). Check LOGLEVEL (DEBUG, "
+            "INFO, WARNING or ERROR) and SINGER_SDK_LOG_CONFIG."
+        )
+        raise ConfigurationError(message) from None
+    try:
+        command()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     return 0

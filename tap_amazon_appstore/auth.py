@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import requests
+from requests import codes
 from singer_sdk.authenticators import OAuthAuthenticator
-from singer_sdk.exceptions import FatalAPIError, RetriableAPIError
+from singer_sdk.exceptions import FatalSyncError
+from typing_extensions import override
 
-from tap_amazon_appstore.http import is_transient, retry, send
+from tap_amazon_appstore.connection_errors import FatalConnectionError
+from tap_amazon_appstore.http import Session, check_status
+from tap_amazon_appstore.patience import Patience
+
+if TYPE_CHECKING:
+    import requests
 
 SCOPE = "adx_reporting::appstore:marketer"
 
-# A token is renewed when a tenth of its life is left: it must not die on the way.
+# A token is renewed when a tenth of its life is left: it must not expire on the way.
 _USABLE_LIFE = 0.9
 
 # What a header can carry.
 _TOKEN = re.compile("[!-~]+")
 
-# Seconds of life that are believed; Amazon's tokens live an hour.
+# Longest credible life of a token, in seconds; Amazon's tokens live an hour.
 _MAX_LIFE = 24 * 3600
-
-_HOW_TO_ATTACH = (
-    "an administrator attaches the security profile in the Developer Console under "
-    "Settings > API Access > Reporting API > Attach"
-)
 
 _HINTS = {
     "invalid_client": (
-        "check client_id and client_secret against the Web Settings tab of the security profile"
+        "Check client_id and client_secret against the Web Settings tab of the security profile."
     ),
-    "invalid_scope": f"the profile is not attached to the Reporting API: {_HOW_TO_ATTACH}",
+    "invalid_scope": (
+        "The security profile is not attached to the Reporting API: an administrator attaches it "
+        "in the Developer Console under My Settings > API Access > Reporting API > Attach."
+    ),
 }
 
 
 class LoginWithAmazon(OAuthAuthenticator):
-    """Adds a bearer token to requests; one token serves all threads."""
+    """Adds a bearer token to requests; all threads share one token."""
 
     def __init__(
         self,
@@ -46,7 +51,8 @@ class LoginWithAmazon(OAuthAuthenticator):
         client_id: str,
         client_secret: str,
         auth_url: str,
-        user_agent: str | None = None,
+        user_agent: str,
+        patience: Patience | None = None,
     ) -> None:
         """Prepare to sign in; the first request does.
 
@@ -54,7 +60,8 @@ class LoginWithAmazon(OAuthAuthenticator):
             client_id: the security profile's client id.
             client_secret: the security profile's client secret.
             auth_url: the token endpoint.
-            user_agent: what the tap calls itself.
+            user_agent: the User-Agent header.
+            patience: how long transient failures are waited for.
         """
         super().__init__(
             client_id=client_id,
@@ -64,12 +71,11 @@ class LoginWithAmazon(OAuthAuthenticator):
             default_expiration=3600,
         )
         self._lock = threading.RLock()
-        # The SDK's session tries again by itself, and waits as long as any `Retry-After` says.
-        self._session = requests.Session()
-        if user_agent:
-            self._session.headers["User-Agent"] = user_agent
+        self._patience = patience or Patience()
+        self._http = Session(user_agent, self._patience)
 
     @property
+    @override
     def oauth_request_body(self) -> dict[str, Any]:
         """The form that asks for a token."""
         return {
@@ -79,52 +85,59 @@ class LoginWithAmazon(OAuthAuthenticator):
             "scope": self.oauth_scopes,
         }
 
+    @override
     def authenticate_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the token, fetched first if need be; threads that come meanwhile wait for it."""
+        """Add the token, fetched first if necessary; other threads wait for it."""
         with self._lock:
             return super().authenticate_request(request)
 
     def discard_token(self, request: requests.PreparedRequest) -> None:
-        """Use the token of a refused request no more, unless another thread has renewed it."""
+        """Stop using the token of a refused request, unless another thread has renewed it."""
         with self._lock:
             if request.headers.get("Authorization") == self.auth_headers.get("Authorization"):
                 self.last_refreshed = None
 
+    @override
     def is_token_valid(self) -> bool:
-        """Tell whether the token will live long enough for a request."""
+        """Return whether the token will live long enough for a request."""
         if self.last_refreshed is None or self.expires_in is None:
             return False
         life = timedelta(seconds=self.expires_in * _USABLE_LIFE)
         return datetime.now(timezone.utc) - self.last_refreshed < life
 
-    @retry
+    @override
     def update_access_token(self) -> None:
         """Fetch a token.
 
         Raises:
-            FatalSyncError: Login with Amazon refused, with what to check.
+            FatalConnectionError: there is no token, with what to check.
         """
+        try:
+            self._patience.retry(self._request_token)
+        except FatalConnectionError:
+            raise
+        except FatalSyncError as error:
+            raise FatalConnectionError(*error.args) from None
+
+    def _request_token(self) -> None:
         requested_at = datetime.now(timezone.utc)
-        response = send(self._session, "POST", self.auth_endpoint, data=self.oauth_request_body)
-        with response:
-            if is_transient(response):
-                message = f"Login with Amazon answered {response.status_code}"
-                raise RetriableAPIError(message, response)
-            answer = _json_object(response)
-        token = answer.get("access_token")
-        if not (response.ok and isinstance(token, str) and _TOKEN.fullmatch(token)):
-            raise FatalAPIError(_refusal(response.status_code, answer.get("error")))
+        answer = self._http.ask("POST", self.auth_endpoint, data=self.oauth_request_body)
+        check_status(answer.status, answer.headers, "Login with Amazon")
+        content = _json_object(answer.body)
+        token = content.get("access_token")
+        if not (answer.status == codes.ok and isinstance(token, str) and _TOKEN.fullmatch(token)):
+            raise FatalConnectionError(_refusal(answer.status, content.get("error")))
         self.access_token = token
-        self.expires_in = _seconds(answer.get("expires_in")) or self._default_expiration
+        self.expires_in = _seconds(content.get("expires_in")) or self._default_expiration
         self.last_refreshed = requested_at
 
 
-def _json_object(response: requests.Response) -> dict[str, Any]:
+def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        answer = response.json()
-    except ValueError:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _seconds(value: object) -> int | None:
@@ -137,8 +150,8 @@ def _seconds(value: object) -> int | None:
 
 
 def _refusal(status: int, error: object) -> str:
-    """Say why there is no token: by the error's code alone, for its description is free text."""
+    """Return why there is no token, by the error's code: its description is free text."""
     if isinstance(error, str) and re.fullmatch("[a-z_]{1,40}", error):
-        hint = _HINTS.get(error, "check client_id, client_secret and auth_url")
-        return f"Login with Amazon refused to sign in ({error}); {hint}"
-    return f"auth_url answered {status} and no token; check auth_url"
+        hint = _HINTS.get(error, "Check client_id, client_secret and auth_url.")
+        return f"Login with Amazon refused to sign in ({error}). {hint}"
+    return f"HTTP {status} from Login with Amazon without a token. Check auth_url."

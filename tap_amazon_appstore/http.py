@@ -1,178 +1,285 @@
-"""How the tap talks HTTP: TLS, time limits, no redirects, and tries again where waiting can help."""
+"""HTTP as the tap uses it: one URL parser, bounded responses, no redirects, causes by name."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import logging
-import random
+import os
+import re
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import backoff
 import requests
-from singer_sdk.exceptions import (
-    FatalAPIError,
-    FatalSyncError,
-    RetriableAPIError,
-    RetriableSyncError,
-)
-from urllib3.util import Retry
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
+from singer_sdk.exceptions import FatalAPIError
+from typing_extensions import override
+from urllib3 import exceptions, util
+
+from tap_amazon_appstore.connection_errors import diagnose, diagnose_proxy
+from tap_amazon_appstore.patience import RESUME, Patience, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
-
-    from backoff.types import Details
+    from collections.abc import Callable, Iterator, Mapping
 
     Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
+MAX_ANSWER = 64 * 1024
+"""Bytes that are read of a response of the API or of Login with Amazon, decompressed."""
 
-MAX_TRIES = 5
+_CHUNK = 64 * 1024
 
-# Hosts that may be reached without TLS: the sandbox, never the network.
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+# What may be reached without TLS: this machine, for a local fake of Amazon's API.
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-# Seconds to connect, and seconds without a byte.
-_TIMEOUT = (10, 60)
-
-# Seconds that a server may ask for before asking for them counts as a refusal.
-_MAX_WAIT = 300
-
-# No answer, or half of one.
-_NO_ANSWER = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<authority>[^/?#@]+)(?P<target>(?:[/?][^#]*)?)(?:#.*)?", re.IGNORECASE
 )
 
-_log = logging.getLogger(__name__)
+# Parts of a text that may be secret: URLs, tokens, ids.
+_SECRETS = re.compile(
+    r"\S*(?:://|x-amz-|at[cz]a?\||amzn1\.)\S*|bearer\s+\S+|[\w+=|%~-]{32,}", re.IGNORECASE
+)
 
-subject = ContextVar("subject", default="Login with Amazon")
-"""What a thread reads at the time, for its warnings."""
+_MAX_QUOTED = 200
 
+# They log requests at level DEBUG: presigned URLs, AWS session tokens.
+_LOGGERS = ("urllib3", "boto3", "botocore", "aiobotocore", "aiohttp", "fsspec", "s3fs")
 
-def is_secure(url: str) -> bool:
-    """Tell whether a URL can be given secrets: it is `https`, or stays on this machine."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    )
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def send(
-    session: requests.Session,
-    method: str,
-    url: str,
-    *,
-    auth: Auth | None = None,
-    **options: Any,  # noqa: ANN401
-) -> requests.Response:
-    """Send a request as `requests` does, but follow no redirect and give nothing away.
+class Url(NamedTuple):
+    """An absolute HTTP URL, taken apart by the parser that connects."""
 
-    What `requests` raises holds the URL, and with it the signature of a presigned one, or the
-    token; what this raises names the host alone and has no such exception behind it. Only `auth`
-    adds an `Authorization` header: what a `.netrc` holds for the host stays there.
+    scheme: str
+    host: str
+    origin: str
+    target: str
+    """Path and query, as they are written."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is this machine."""
+        return self.host in _LOOPBACK
+
+
+def parse_url(text: str) -> Url:
+    """Take a URL apart: `https`, or `http` on this machine, without user and password.
 
     Raises:
-        RetriableAPIError: there was no answer.
-        FatalAPIError: the request cannot be sent.
+        ValueError: it is no such URL; the message does not quote it.
     """
-    host = urlsplit(url).hostname
+    if not re.fullmatch(r"[!-\[\]-~]+", text):
+        message = "it has blanks, control characters, backslashes or non-ASCII characters"
+        raise ValueError(message)
+    if not (match := _URL.fullmatch(text)):
+        message = "it is not an http(s) URL, or has a user name"
+        raise ValueError(message)
+    scheme, target = match["scheme"].lower(), match["target"]
+    origin = f"{scheme}://{match['authority']}"
     try:
-        return session.request(
-            method,
-            url,
-            auth=auth or _no_auth,
-            allow_redirects=False,
-            timeout=_TIMEOUT,
-            **options,
-        )
-    except _NO_ANSWER as error:
-        problem: Exception = RetriableAPIError(f"{host} did not answer ({type(error).__name__})")
-    except (OSError, ValueError) as error:  # what `requests` raises itself is an `OSError`
-        problem = FatalAPIError(
-            f"{host} could not be asked ({type(error).__name__}); "
-            "check api_url, auth_url and user_agent"
-        )
-    raise problem
+        host, port = (parsed := util.parse_url(origin)).host, parsed.port
+    except exceptions.LocationParseError:
+        host, port = None, None
+    if not host or port == 0:
+        message = "its host or port is invalid"
+        raise ValueError(message)
+    url = Url(scheme, host, origin, target if target.startswith("/") else f"/{target}")
+    if scheme == "http" and not url.is_loopback:
+        message = "http:// is allowed only for localhost"
+        raise ValueError(message)
+    return url
 
 
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
+def is_secure(text: str) -> bool:
+    """Tell whether a URL may be given secrets: it uses TLS, or stays on this machine."""
+    try:
+        return bool(parse_url(text))
+    except ValueError:
+        return False
 
 
-def is_transient(response: requests.Response) -> bool:
-    """Tell whether an answer may be another one after a while: 404, 408, 429 and 5xx.
+@dataclass(frozen=True)
+class Answer:
+    """A short response, read as far as `MAX_ANSWER`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    request: requests.PreparedRequest
+
+
+class Session:
+    """Sends requests; nothing that it raises or logs contains more of a URL than its host.
+
+    `requests` gets the origin of a URL only. The request target goes onto the wire exactly as it is
+    written (`//`, `%2f`, `|`): a presigned URL is signed byte for byte. Environment variables
+    choose proxy and CA bundle, but no proxy is used for this machine. What a `.netrc` contains is
+    not used.
+    """
+
+    def __init__(self, user_agent: str, patience: Patience) -> None:
+        """Prepare to send; nothing is sent yet."""
+        self.patience = patience
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["User-Agent"] = user_agent
+        # Answers are short, and reports are compressed already.
+        self._session.headers["Accept-Encoding"] = "identity"
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, _VerbatimAdapter())
+
+    def send(self, method: str, url: str, **options: Any) -> requests.Response:  # noqa: ANN401
+        """Send a request and return the response with its body unread; redirects are not followed.
+
+        Raises:
+            TransientError: there was no response.
+            FatalAPIError: there cannot be one, with the cause.
+        """
+        parsed = parse_url(url)
+        proxies = {} if parsed.is_loopback else get_environ_proxies(parsed.origin)
+        ca_bundle = next(filter(None, map(os.environ.get, _CA_VARIABLES)), None)
+        token = _target.set(parsed.target)
+        try:
+            response = self._session.request(
+                method,
+                parsed.origin,
+                allow_redirects=False,
+                stream=True,
+                timeout=(self.patience.connect_timeout, self.patience.read_timeout),
+                proxies=proxies,
+                verify=ca_bundle or True,
+                **options,
+            )
+        except (OSError, ValueError, exceptions.HTTPError) as error:
+            proxy = select_proxy(parsed.origin, proxies)
+            raise diagnose(error, parsed.host, proxy, ca_bundle) from None
+        finally:
+            _target.reset(token)
+        if response.status_code == requests.codes.proxy_authentication_required:
+            response.close()
+            raise diagnose_proxy(select_proxy(parsed.origin, proxies), status=407)
+        return response
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        auth: Auth | None = None,
+        data: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send a request and read the beginning of the response, at most `MAX_ANSWER` bytes.
+
+        Raises:
+            TransientError: there was no response, or half of one.
+            FatalAPIError: there cannot be one, with the cause.
+        """
+        body = bytearray()
+        with self.send(method, url, auth=auth, data=data) as response:
+            for chunk in self.read(response):
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    break
+        if response.ok and len(body) > MAX_ANSWER:
+            message = (
+                f"the response of {parse_url(url).host} is longer than {MAX_ANSWER // 1024} KB. "
+                "Check api_url and auth_url."
+            )
+            raise FatalAPIError(message)
+        content = bytes(body[:MAX_ANSWER])
+        return Answer(response.status_code, response.headers, content, response.request)
+
+    def read(self, response: requests.Response) -> Iterator[bytes]:
+        """Yield a response's body as it arrives.
+
+        Raises:
+            TransientError: it broke off, or is too slow.
+        """
+        received = 0
+        try:
+            for chunk in self.patience.check_speed(_chunks(response)):
+                received += len(chunk)
+                yield chunk
+        except exceptions.HTTPError as error:
+            message = f"response cut off after {received:,} bytes ({type(error).__name__})"
+            raise TransientError(message) from None
+
+
+def is_complete(response: requests.Response) -> bool:
+    """Tell whether a body that was read to its end is whole by its length or chunked encoding.
+
+    Without either, the end of the connection ends the body, wherever that happens.
+    """
+    return bool(response.raw.chunked) or response.raw.length_remaining == 0
+
+
+def redact(text: str) -> str:
+    """Return the beginning of a text on one line, without markup and what may be secret."""
+    words = _SECRETS.sub("…", re.sub("<[^>]*>", " ", text)).split()
+    return "".join(filter(str.isprintable, " ".join(words)))[:_MAX_QUOTED]
+
+
+def hide_library_logs() -> None:
+    """Hide the logs of libraries that send requests, whatever levels and handlers are set.
+
+    This includes loggers below theirs that are created later. To be called when logging has been
+    configured, which would undo it.
+    """
+    configured = [n for n in logging.root.manager.loggerDict if n.partition(".")[0] in _LOGGERS]
+    for name in {*_LOGGERS, *configured}:
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.handlers = [logging.NullHandler()]
+
+
+def check_status(status: int, headers: Mapping[str, str], sender: str) -> None:
+    """Raise a `TransientError` for a status code that may heal: 404, 408, 429 and 5xx.
 
     Amazon documents 404 as "server unavailable", for the API and for the bucket.
     """
-    return response.status_code in {404, 408, 429} or response.status_code >= 500  # noqa: PLR2004
-
-
-def retry(function: Callable[_P, _T]) -> Callable[_P, _T]:
-    """Make a function try again when it raises `RetriableSyncError`, a handful of times.
-
-    It waits with exponential backoff and full jitter, or as long as `Retry-After` asks. When
-    nothing helps it raises `FatalSyncError`.
-    """
-    retrying = backoff.on_exception(
-        _waits,
-        RetriableSyncError,
-        max_tries=MAX_TRIES,
-        jitter=None,
-        on_backoff=_log_wait,
-        logger=None,
-    )(function)
-
-    @functools.wraps(function)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-        try:
-            return retrying(*args, **kwargs)
-        except RetriableSyncError as error:
-            message = (
-                f"{error}, the last of {MAX_TRIES} tries; "
-                "run the tap again later, it goes on where it stopped"
+    if status in {404, 408, 429} or status >= 500:  # noqa: PLR2004
+        message = f"HTTP {status} from {sender}"
+        advice = RESUME
+        if status == requests.codes.not_found:
+            advice = (
+                "If every report fails like this, check api_url; otherwise run again to resume."
             )
-        raise FatalSyncError(message)
-
-    return wrapper
-
-
-def _waits() -> Generator[float, RetriableSyncError, None]:
-    error = yield 0
-    for tries in itertools.count():
-        error = yield max(random.uniform(0, 2**tries), _retry_after(error))  # noqa: S311
+        raise TransientError(
+            message, status=status, retry_after=headers.get("Retry-After"), advice=advice
+        )
 
 
-def _retry_after(error: RetriableSyncError) -> float:
-    """Return the seconds that the answer behind an error asks to wait."""
-    response = getattr(error, "response", None)
-    header = response.headers.get("Retry-After") if response is not None else None
-    if not header:
-        return 0
-    try:
-        seconds = Retry().parse_retry_after(header)
-    except Exception:  # noqa: BLE001 - urllib3 has one of its own for a header that says nothing
-        return 0
-    if seconds > _MAX_WAIT:
-        message = f"{error} and asks to wait {seconds:.0f} seconds; run the tap again after that"
-        raise FatalSyncError(message)
-    return seconds
+def _chunks(response: requests.Response) -> Iterator[bytes]:
+    # Unlike `iter_content`, which waits until a chunk is full, however slowly bytes arrive.
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        yield chunk
 
 
-def _log_wait(details: Details) -> None:
-    _log.warning(
-        "%s: try %d of %d: %s; trying again in %.1f s",
-        subject.get(),
-        details["tries"],
-        MAX_TRIES,
-        details["exception"],
-        details["wait"],
-    )
+_target: ContextVar[str] = ContextVar("target")
+
+
+class _VerbatimAdapter(HTTPAdapter):
+    """Writes the request target as it is: `requests` and urllib3 would both normalise it."""
+
+    @override
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = _verbatim(pool.ConnectionCls)
+        return pool
+
+
+@functools.cache
+def _verbatim(base: Any) -> Any:  # noqa: ANN401 - whichever class urllib3 has for pool and proxy
+    if hasattr(base, "writes_verbatim"):
+        return base
+
+    class Connection(base):  # type: ignore[misc]
+        writes_verbatim = True
+
+        def putrequest(self, method: str, _: str, *args: Any, **options: Any) -> None:  # noqa: ANN401
+            super().putrequest(method, _target.get(), *args, **options)
+
+    return Connection

@@ -1,4 +1,7 @@
-"""Calendar months, each as its first day: the unit in which Amazon makes reports."""
+"""Calendar months, each as its first day, and periods: what a report file covers.
+
+A period is a month such as `2024-03` or, for earnings, a year such as `2024`.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,17 @@ def parse_month(text: str) -> date:
     return date.fromisoformat(day).replace(day=1)
 
 
+def period_name(month: date) -> str:
+    """Return the period of one month, such as `2024-03`."""
+    return f"{month:%Y-%m}"
+
+
+def first_day(period: str) -> date:
+    """Return the first day of a period."""
+    year, _, month = period.partition("-")
+    return date(int(year), int(month or 1), 1)
+
+
 def add_months(month: date, count: int) -> date:
     """Return the month that lies `count` months later, or earlier if that is negative."""
     years, index = divmod(month.month - 1 + count, 12)
@@ -38,7 +52,7 @@ def add_months(month: date, count: int) -> date:
 
 
 def look_back(month: date, count: int) -> date:
-    """Return the month `count` months earlier, but none before the first one that has reports."""
+    """Return the month `count` months earlier, at least the first one that has reports."""
     years, months = month.year - FIRST_MONTH.year, month.month - FIRST_MONTH.month
     return add_months(month, -min(count, 12 * years + months))
 

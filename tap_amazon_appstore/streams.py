@@ -1,46 +1,71 @@
-"""The streams, and what they share: months read in order, and the state that follows each."""
+"""The streams: each a report of Amazon's, read month by month in ascending order."""
 
 from __future__ import annotations
 
 import time
-from functools import cached_property
+from contextlib import closing
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-from singer_sdk import SchemaDirectory, StreamSchema
+from singer_sdk import SchemaDirectory, Stream
+from singer_sdk.exceptions import ConfigurationError, FatalSyncError
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+from typing_extensions import override
 
 from tap_amazon_appstore import schemas
 from tap_amazon_appstore.client import Download, Outcome, error_context
-from tap_amazon_appstore.months import current_month, months_between
-from tap_amazon_appstore.output.batches import BatchesStream
-from tap_amazon_appstore.output.records import FastRecordsStream
+from tap_amazon_appstore.months import (
+    current_month,
+    first_day,
+    look_back,
+    months_between,
+    period_name,
+)
+from tap_amazon_appstore.output.batches import BatchOutput
+from tap_amazon_appstore.output.records import RecordOutput
+from tap_amazon_appstore.output.stream_maps import rows
 from tap_amazon_appstore.progress import show_progress
-from tap_amazon_appstore.reading.reader import Layout, ReportReader
-from tap_amazon_appstore.reading.values import parse_number
+from tap_amazon_appstore.reading.archive import check_file
+from tap_amazon_appstore.reading.header import Layout
+from tap_amazon_appstore.reading.reader import ReportReader
+from tap_amazon_appstore.reading.values import parse_decimal, parse_decimal_text, parse_json_number
 from tap_amazon_appstore.state import ReportState
 
 if TYPE_CHECKING:
-    import logging
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from datetime import date
 
-    from tap_amazon_appstore.reading.reader import Record
+    from singer_sdk.helpers._batch import BatchConfig
+    from singer_sdk.singerlib import Catalog
+
+    from tap_amazon_appstore.client import FileVersion
+    from tap_amazon_appstore.reading.reader import Chunk
     from tap_amazon_appstore.tap import TapAmazonAppstore
 
+    Result = Download | Outcome
+    ParseNumber = Callable[[str], Any]
 
-class ReportStream(FastRecordsStream, BatchesStream):
+DECIMAL_TEXT = {
+    "type": ["string", "null"],
+    "format": "x-singer.decimal",
+    "precision": 38,
+    "scale": 18,
+}
+"""Type of numbers with `use_singer_decimal`: text with all digits that the reader accepts."""
+
+
+class ReportStream(Stream):
     """A report, read month by month."""
 
     report: ClassVar[str]
     """The API's name of the report."""
 
     identity: ClassVar[tuple[str, ...]]
-    """Columns that say which line item a row is; see `Layout.identity`."""
+    """Columns that identify a line item; see `Layout.identity`."""
 
     primary_keys = ("line_id",)
     replication_key = "report_month"
-    schema = StreamSchema(SchemaDirectory(schemas))
     is_sorted = True
     # A target's hard delete would remove the months that a run does not ask for.
     emit_activate_version_messages = False
@@ -49,84 +74,209 @@ class ReportStream(FastRecordsStream, BatchesStream):
 
     def __init__(self, tap: TapAmazonAppstore) -> None:
         """Make a stream of `tap`."""
-        super().__init__(tap)
-        self.logger.addFilter(_is_no_echo)
-
-    @cached_property
-    def layout(self) -> Layout:
+        schema = dict(SchemaDirectory(schemas).get_schema(self.name))
+        self.layout = Layout(schema, self.identity, frozenset(schema.pop("x-documented")))
         """What the stream expects of its reports."""
-        return Layout(self.schema, self.identity)
+        if tap.config.get("use_singer_decimal"):
+            schema = _with_decimals_as_text(schema)
+        super().__init__(tap, schema=schema)
 
-    def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:  # noqa: ARG002
-        """Yield the rows of the months to read, in order, and write the state after each month.
+    @override
+    def apply_catalog(self, catalog: Catalog) -> None:
+        super().apply_catalog(catalog)
+        for name, definition in self.effective_schema["properties"].items():
+            own = self.schema["properties"].get(name, definition)
+            if own.get("format") != definition.get("format"):
+                message = (
+                    f"The catalog's type of {self.name}.{name} is not the one that "
+                    "use_singer_decimal asks for. Generate the catalog again with --discover."
+                )
+                raise ConfigurationError(message)
 
-        Raises:
-            FatalSyncError: a month could be neither read nor said to have no report.
-        """
-        for records in self.read_months():
-            yield from map(msgspec.structs.asdict, records)
+    @override
+    def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+        columns = self.selected_columns()
+        for chunks in self.read_months(columns, self._parse_number()):
+            for chunk in chunks:
+                yield from rows(columns, chunk.columns)
 
-    def read_months(
+    @override
+    def _sync_records(
+        self, context: Mapping[str, Any] | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], None, None]:
+        if not write_messages or self.ABORT_AT_RECORD_COUNT is not None:
+            yield from super()._sync_records(context, write_messages=write_messages)
+            return
+        columns = self.selected_columns()
+        output = RecordOutput(self.name, columns, self.stream_maps, self._tap.message_writer)
+        # Encoded once for each distinct cell, unless stream maps need numbers to work with.
+        parse = parse_json_number if output.is_unmapped else parse_decimal
+        self._sync_to(output, columns, self._parse_number(parse))
+
+    @override
+    def _sync_batches(
+        self, batch_config: BatchConfig, context: Mapping[str, Any] | None = None
+    ) -> None:
+        columns = self.selected_columns()
+        output = BatchOutput(
+            self.name,
+            columns,
+            self.stream_maps,
+            self._tap.message_writer,
+            batch_config,
+            prefix=self.tap_name,
+            logger=self.logger,
+        )
+        is_parquet = batch_config.encoding.format == "parquet"
+        # Parquet has a type for decimals, whatever records have.
+        parse = parse_decimal if is_parquet and output.is_unmapped else self._parse_number()
+        self._sync_to(output, columns, parse)
+
+    def _parse_number(self, parse: ParseNumber = parse_decimal) -> ParseNumber:
+        """Return what reads numbers: `parse`, unless the settings want text."""
+        return parse_decimal_text if self.config.get("use_singer_decimal") else parse
+
+    def _sync_to(
         self,
-        columns: Sequence[str] | None = None,
-        parse_number: Callable[[str], Any] = parse_number,
-    ) -> Iterator[Iterator[Record]]:
-        """Yield the rows of each month that has a report to read.
+        output: RecordOutput | BatchOutput,
+        columns: Sequence[str],
+        parse_number: ParseNumber,
+    ) -> None:
+        """Write all months to `output`; a failure is left to the tap, which reads on."""
+        rows_written = 0
+        with (
+            self._tap.stream_errors(self),
+            closing(output),
+            self.get_record_counter() as counter,
+            self.get_sync_timer(),
+        ):
+            for chunks in self.read_months(columns, parse_number):
+                count = output.write(chunks)
+                counter.increment(count)
+                rows_written += count
+            if unwritten := output.unwritten():
+                message = (
+                    f"{self.name}: {unwritten} of {rows_written} records were not written. "
+                    "This is a bug; please report it."
+                )
+                raise FatalSyncError(message)
+            self.logger.info("%s: %s records written", self.name, f"{rows_written:,}")
+        self._finalize_state(self.stream_state)
+        self._write_state_message()
 
-        Each month is to be read to its end before the next one is asked for: then its bookmark
-        moves, and the state is written.
+    def selected_columns(self) -> list[str]:
+        """Return the columns that are selected and that the catalog has."""
+        known = self.effective_schema["properties"]
+        return [
+            name
+            for name in self.schema["properties"]
+            if name in known and self.mask["properties", name]
+        ]
+
+    def look_back(self, bookmark: date) -> date:
+        """Return the first month to check again when `bookmark` is the last one read."""
+        return look_back(bookmark, self.config["lookback_months"])
+
+    def start(self) -> date:
+        """Return the first month that the settings ask for."""
+        return self._tap.first_month
+
+    def fetch(
+        self, months: Sequence[date], known: Mapping[str, FileVersion]
+    ) -> Iterator[tuple[str, Result]]:
+        """Yield the file of each month, or what there is instead, in ascending order.
 
         Args:
-            columns: the columns that the records have; None: all of the schema.
+            months: the months to read.
+            known: versions of files, by period, that need not be downloaded again.
+
+        Raises:
+            FatalSyncError: a month can neither be read nor has it no report.
+        """
+        check = partial(check_file, layout=self.layout)
+        yield from self._tap.client.fetch_all(self.report, map(period_name, months), known, check)
+
+    def read_months(
+        self, columns: Sequence[str], parse_number: ParseNumber
+    ) -> Iterator[Iterator[Chunk]]:
+        """Yield the rows of each month that has a report to read.
+
+        Each month must be consumed before the next one is asked for: then its bookmark moves and
+        the state is written.
+
+        Args:
+            columns: the columns to read.
             parse_number: what reads the cells of columns that hold numbers.
 
         Raises:
-            FatalSyncError: a month could be neither read nor said to have no report.
+            FatalSyncError: a month can neither be read nor has it no report.
         """
+        state = self._read_state()
+        months = list(months_between(state.first_month, self._tap.last_month))
+        if not months:
+            self.warn(
+                f"nothing to read: the state continues from {period_name(state.first_month)}, after "
+                "end_date. Use a state of its own for this run, or no state."
+            )
+            return
+        missing = _MissingReports(self, state)
+        with show_progress(self.name, len(months)) as progress:
+            for period, result in self.fetch(months, dict(state.files)):
+                number = months.index(first_day(period)) + 1
+                place = f"{self.name} {period} (month {number} of {len(months)})"
+                if result is Outcome.NO_REPORT or result is Outcome.EMPTY:
+                    missing.add(period, result)
+                else:
+                    missing.end(period)
+                if result is Outcome.UNCHANGED:
+                    self.logger.info("%s: unchanged", place)
+                if isinstance(result, Download):
+                    yield progress.watch(self._read(period, place, result, columns, parse_number))
+                    state.complete(period, result.version, self.replication_key)
+                    self._tap.initialize_bookmarks()
+                    self.state_manager.is_flushed = False
+                    self._write_state_message()
+                progress.finish_month()
+            missing.end()
+
+    def _read_state(self) -> ReportState:
         incremental = self.replication_method == REPLICATION_INCREMENTAL
         state = ReportState(
             self.stream_state if incremental else {},
-            lookback_months=self.config["lookback_months"],
+            start=self.start(),
+            lookback=self.look_back,
             current=current_month(),
+            warn=self.warn,
         )
-        first, last = state.first_month(self._tap.first_month), self._tap.last_month
-        months = list(months_between(first, last))
-        if not months:
-            self.logger.warning(
-                "%s: nothing to read: the state goes on from %s, and end_date is before that; give "
-                "this run a state of its own, or read everything again",
-                self.name,
-                f"{first:%Y-%m}",
+        if state.uncovered:
+            span = _span(*map(period_name, state.uncovered))
+            self.warn(
+                f"{span} not read: start_date lies before the first month that the state covers. "
+                "To read these months, run with an end_date and another state, or with "
+                "--full-refresh."
             )
-        gaps = _Gaps(state)
-        fetched = self._tap.client.fetch_all(self.report, months, dict(state.files))
-        with show_progress(self.name, len(months)) as progress:
-            for number, (month, result) in enumerate(fetched, 1):
-                place = f"{self.name} {month:%Y-%m} (month {number} of {len(months)})"
-                if result is Outcome.NO_REPORT:
-                    self.logger.info("%s: no report", place)
-                for gap_month, finding in gaps.after(
-                    month, has_report=result is not Outcome.NO_REPORT
-                ):
-                    self._warn(gap_month, finding)
-                if result is Outcome.UNCHANGED:
-                    self.logger.info("%s: unchanged since it was read", place)
-                if isinstance(result, Download):
-                    reader = ReportReader(self.layout, _added(month, result), columns, parse_number)
-                    yield progress.watch(self._read(month, place, result, reader))
-                    state.complete(month, result.identity, self.replication_key)
-                    self._write_month_state()
-                progress.finish_month()
+        return state
 
     def _read(
-        self, month: date, place: str, download: Download, reader: ReportReader
-    ) -> Iterator[Record]:
-        """Yield the rows of one month's report."""
+        self,
+        period: str,
+        place: str,
+        download: Download,
+        columns: Sequence[str],
+        parse_number: ParseNumber,
+    ) -> Iterator[Chunk]:
+        """Yield the rows of one file."""
         started = time.monotonic()
-        with download.file, error_context(self.report, month):
-            yield from reader.read(download.file)
+        constants = {
+            "report_month": first_day(period).isoformat(),
+            "report_last_modified": download.last_modified.isoformat(),
+            "report_period": period,
+        }
+        reader = ReportReader(self.layout, constants, columns, parse_number)
+        with download.file, error_context(self.report, period):
+            yield from reader.read(download.file, download.checked)
         for finding in reader.findings.warnings():
-            self._warn(month, finding)
+            self.warn(finding, period)
         self.logger.info(
             "%s: %s rows, %.1f MB, %.1f s",
             place,
@@ -135,42 +285,62 @@ class ReportStream(FastRecordsStream, BatchesStream):
             time.monotonic() - started,
         )
 
-    def _warn(self, month: date, finding: str) -> None:
-        self.logger.warning("The %s report of %s: %s", self.report, f"{month:%Y-%m}", finding)
+    def warn(self, sentence: str, period: str = "") -> None:
+        """Log a warning about the stream or one of its periods."""
+        self.logger.warning("%s: %s", f"{self.name} {period}".rstrip(), sentence)
 
-    def _write_month_state(self) -> None:
-        self.state_manager.is_flushed = False
-        self._write_state_message()
-        # The SDK writes no STATE that equals the last one.
-        self._tap.message_writer.flush()
+    @override
+    def _increment_stream_state(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the bookmark: the SDK would move it with the first record of a month."""
 
-    def _increment_stream_state(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        """Leave the bookmark alone: the SDK would move it with the first record of a month."""
-
+    @override
     def _write_starting_replication_value(self, context: Mapping[str, Any] | None) -> None:
-        """Leave the state alone: where a run begins depends on the lookback, not on a value."""
+        """Leave the state: where a run begins depends on the lookback, not on a value."""
 
 
-class _Gaps:
-    """Finds months that have no report though months before and after them have one."""
+class _MissingReports:
+    """Logs periods without a report: consecutive ones in one line, gaps as a warning."""
 
-    def __init__(self, state: ReportState) -> None:
-        self._files = frozenset(state.files)
-        self._earliest = min([*state.files, *filter(None, [state.bookmark])], default=None)
-        self._open: list[date] = []
+    def __init__(self, stream: ReportStream, state: ReportState) -> None:
+        self._stream = stream
+        self._known = frozenset(state.files)
+        first_days = [*map(first_day, state.files), *filter(None, [state.bookmark])]
+        self._earliest = min(first_days, default=None)
+        self._open: list[str] = []
+        self._found = False
 
-    def after(self, month: date, *, has_report: bool) -> Iterator[tuple[date, str]]:
-        """Take the next month, and yield what is worth a warning and of which month."""
-        if not has_report:
-            self._open.append(month)
-            if month in self._files:
-                yield month, "had a report and has none now; its rows stay as they are"
-            return
-        for gap in self._open:
-            if self._earliest and self._earliest < gap:
-                yield gap, "has no report, though months before and after it have one"
+    def add(self, period: str, outcome: Outcome) -> None:
+        """Take a period without a report."""
+        if outcome is Outcome.EMPTY:
+            self._stream.warn("the response was empty. Taken as no report yet.", period)
+        if period in self._known:
+            self._stream.warn(
+                "had a report before and has none now. Its rows stay in the target.", period
+            )
+        if len(period) > len("2024"):
+            self._open.append(period)
+
+    def end(self, period: str = "") -> None:
+        """Take a period with a report, or the end of the run."""
+        # The months of a year are not missing if the year has a report.
+        missing = [month for month in self._open if month.partition("-")[0] != period]
         self._open.clear()
-        self._earliest = min(month, self._earliest or month)
+        if missing:
+            span = _span(missing[0], missing[-1])
+            is_after_report = self._earliest is not None and self._earliest < first_day(missing[0])
+            if period and is_after_report:
+                self._stream.warn("no report, though reports exist before and after it.", span)
+            else:
+                self._stream.logger.info("%s %s: no report", self._stream.name, span)
+        if period:
+            self._found = True
+            self._earliest = min(first_day(period), self._earliest or first_day(period))
+        elif not self._found:
+            self._stream.warn("no report found in any month asked.")
+
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
 
 
 class SalesStream(ReportStream):
@@ -208,7 +378,11 @@ class SubscriptionsStream(ReportStream):
 
 
 class EarningsStream(ReportStream):
-    """Payments and the invoices they settle; final, unlike the estimates of `sales`."""
+    """Payments and the invoices they settle; final, unlike the estimates of `sales`.
+
+    Amazon has the report by month or by year, it is not known which for whom: a year's months are
+    asked first, and the year only if none of them has a report.
+    """
 
     name = "earnings"
     report = "earnings"
@@ -224,15 +398,33 @@ class EarningsStream(ReportStream):
         "invoice_year",
     )
 
+    @override
+    def look_back(self, bookmark: date) -> date:
+        # A payment's status changes long after its month.
+        return look_back(bookmark, max(self.config["lookback_months"], 12)).replace(month=1)
 
-def _added(month: date, download: Download) -> dict[str, str]:
-    """Return what the tap adds to all records of a report alike."""
-    return {
-        "report_month": month.isoformat(),
-        "report_last_modified": download.last_modified.isoformat(),
+    @override
+    def start(self) -> date:
+        return super().start().replace(month=1)
+
+    @override
+    def fetch(
+        self, months: Sequence[date], known: Mapping[str, FileVersion]
+    ) -> Iterator[tuple[str, Result]]:
+        for year, months_of_year in groupby(months, lambda month: f"{month:%Y}"):
+            has_months = any(period.startswith(f"{year}-") for period in known)
+            for period, result in super().fetch(list(months_of_year), known):
+                has_months |= result not in (Outcome.NO_REPORT, Outcome.EMPTY)
+                yield period, result
+            if not has_months:
+                check = partial(check_file, layout=self.layout)
+                result = self._tap.client.fetch(self.report, year, known.get(year), check)
+                yield year, result
+
+
+def _with_decimals_as_text(schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = {
+        name: {**definition, **DECIMAL_TEXT} if "number" in definition["type"] else definition
+        for name, definition in schema["properties"].items()
     }
-
-
-def _is_no_echo(record: logging.LogRecord) -> bool:
-    """Keep the SDK from saying that a stream failed: the tap says why, in one sentence."""
-    return record.msg != "An unhandled error occurred while syncing '%s'"
+    return {**schema, "properties": properties}

@@ -1,33 +1,58 @@
-"""The tap: its streams, its account, and the test of the link between them."""
+"""The tap: its settings, its streams and its account."""
 
 from __future__ import annotations
 
+import json
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from singer_sdk.exceptions import ConfigurationError, ConfigValidationError, FatalSyncError
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigurationError, FatalSyncError, SingerSDKError
+from singer_sdk.helpers.capabilities import TapCapabilities
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.tap_base import CliTestOptionValue
+from typing_extensions import override
 
+from tap_amazon_appstore import access
 from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import ReportingClient
 from tap_amazon_appstore.config import (
     SCHEMA,
     config_errors,
-    stream_map_config_errors,
-    without_value,
+    read_environment,
+    unknown_settings,
+    unknown_variables,
+    variable,
 )
+from tap_amazon_appstore.connection_errors import FatalConnectionError
+from tap_amazon_appstore.errors import describe_unexpected_error
 from tap_amazon_appstore.files import TapWithFiles
+from tap_amazon_appstore.http import hide_library_logs
 from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
-from tap_amazon_appstore.output.messages import MessageWriter
-from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
+from tap_amazon_appstore.output.messages import MessageWriter, OutputError
+from tap_amazon_appstore.patience import Patience
+from tap_amazon_appstore.streams import (
+    DECIMAL_TEXT,
+    EarningsStream,
+    SalesStream,
+    SubscriptionsStream,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
     from types import FrameType
 
     import click
+    from singer_sdk import Stream
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
 
     from tap_amazon_appstore.streams import ReportStream
+
+
+class _RunStopped(BaseException):
+    """Ends a run past the SDK's handlers of exceptions: its failure is already recorded."""
 
 
 class TapAmazonAppstore(TapWithFiles):
@@ -39,30 +64,94 @@ class TapAmazonAppstore(TapWithFiles):
 
     config_jsonschema: ClassVar[dict[str, Any]] = SCHEMA
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401
-        """Make a tap, as `Tap` does.
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        item for item in Tap.capabilities if item is not TapCapabilities.ACTIVATE_VERSION
+    ]
+    stream_classes = (SalesStream, SubscriptionsStream, EarningsStream)
 
-        Raises:
-            ConfigurationError: the environment has a setting that cannot be read.
-            ConfigValidationError: a setting cannot work.
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401
+        """Make a tap, as `Tap` does."""
+        self.failures: list[str] = []
+        """A sentence for each stream that was not read to its end."""
+        super().__init__(**options)
+        hide_library_logs()
+
+    @classmethod
+    @override
+    def run(cls, **options: Any) -> None:
+        # As `Tap.invoke`, but to the end of all streams.
+        super(Tap, cls).invoke(about=options["about"], about_format=options["about_format"])
+        cls.print_version(print_fn=cls.logger.info)
+        config, state, catalog = options["config"], options["state"], options["catalog"]
+        tap = cls(
+            config=config.config,
+            state=state and json.load(state),
+            catalog=catalog and json.load(catalog),
+            parse_env_config=config.parse_env,
+        )
+        with suppress(_RunStopped):
+            tap.sync_all()
+        if tap.failures:
+            raise FatalSyncError(" ".join(tap.failures))
+
+    def initialize_bookmarks(self) -> None:
+        """Add the streams without a bookmark to the state, as null.
+
+        Otherwise, after a full refresh that failed amid one stream, Meltano would merge the state
+        with an older one, and the next run would not read the other streams again.
+        """
+        for stream in self.streams.values():
+            if stream.selected and stream.replication_method == REPLICATION_INCREMENTAL:
+                stream.stream_state.setdefault("replication_key", stream.replication_key)
+                stream.stream_state.setdefault("replication_key_value", None)
+
+    @contextmanager
+    def stream_errors(self, stream: Stream) -> Iterator[None]:
+        """Record that a stream failed, so that the others are still read.
+
+        The run's last line has all failures: only a failure that other streams follow is logged
+        here as well.
         """
         try:
-            super().__init__(**options)
-        except ValueError as error:
-            if not options.get("parse_env_config"):
-                raise
-            message = f"A setting in the environment has a value that cannot work: {error}"
+            yield
+        except (FatalConnectionError, OutputError) as error:
+            self.failures.append(str(error))
+            raise _RunStopped from None
+        except SingerSDKError as error:
+            self.failures.append(str(error))
+        except Exception as error:  # noqa: BLE001 - no stream may keep others from being read
+            self.failures.append(describe_unexpected_error(error))
         else:
             return
-        raise ConfigurationError(message)
+        streams = [item for item in self.streams.values() if item.selected]
+        if stream is not streams[-1]:
+            self.logger.error("%s", self.failures[-1])
 
+    @override
+    def setup_mapper(self) -> None:
+        super().setup_mapper()
+        # The SDK's catalog drops keywords that it does not know. Without these, targets would make
+        # a column of whole numbers.
+        for stream_maps in self.mapper.stream_maps.values():
+            for stream_map in stream_maps:
+                for definition in stream_map.transformed_schema["properties"].values():
+                    if definition.get("format") == DECIMAL_TEXT["format"]:
+                        definition.update(DECIMAL_TEXT)
+
+    @override
     def discover_streams(self) -> list[ReportStream]:
         """Return the streams."""
-        return [SalesStream(self), SubscriptionsStream(self), EarningsStream(self)]
+        return [stream(self) for stream in self.stream_classes]
 
     @cached_property
     def client(self) -> ReportingClient:
-        """The account's reports; all streams share it, its token and its rate."""
+        """The account's reports; all streams share it, its token and its rate limit."""
+        return self.connect(Patience())
+
+    def connect(self, patience: Patience) -> ReportingClient:
+        """Return a client of the account, and log which one it is."""
+        # Only the end of the client ID: enough to tell accounts apart.
+        self.logger.info("Using client ID ...%s", self.config["client_id"][-4:])
         return ReportingClient(
             api_url=self.config["api_url"],
             authenticator=LoginWithAmazon(
@@ -70,13 +159,16 @@ class TapAmazonAppstore(TapWithFiles):
                 client_secret=self.config["client_secret"],
                 auth_url=self.config["auth_url"],
                 user_agent=self.user_agent,
+                patience=patience,
             ),
             user_agent=self.user_agent,
+            requests_per_second=float(self.config["requests_per_second"]),
+            patience=patience,
         )
 
     @property
     def user_agent(self) -> str:
-        """What the tap calls itself in requests."""
+        """The User-Agent header."""
         return self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
 
     @property
@@ -90,67 +182,48 @@ class TapAmazonAppstore(TapWithFiles):
         end = self.config.get("end_date")
         return min(parse_month(end), current_month()) if end else current_month()
 
-    def test_link(self) -> bool:
-        """Sign in and say, for each stream, whether this account may read it.
-
-        One request a stream, for the current month: that it has no report yet is an answer too.
-
-        Returns:
-            Whether all streams that are selected by default may be read.
-
-        Raises:
-            FatalSyncError: signing in failed.
-        """
-        linked = True
-        self.client.sign_in()
-        for stream in self.discover_streams():
-            try:
-                may_read = self.client.may_read(stream.report, current_month())
-            except FatalSyncError as error:
-                self.logger.error("%s: %s", stream.name, error)  # noqa: TRY400 - no traceback
-                linked = False
-                continue
-            if may_read:
-                self.logger.info("%s: this account may read it", stream.name)
-            elif stream.selected_by_default:
-                self.logger.error(
-                    "%s: this account may NOT read it; check that its security profile is "
-                    "attached to the Reporting API and not to another one, and that the account's "
-                    "role includes this report",
-                    stream.name,
-                )
-                linked = False
-            else:
-                self.logger.warning("%s (optional): this account may not read it", stream.name)
-        return linked
-
     @classmethod
+    @override
     def cb_test(cls, ctx: click.Context, param: click.Option, value: str) -> None:
-        """Run `--test`: verify the link instead of reading all months up to a first record."""
+        """Run `--test`: check access instead of reading all months up to a first record."""
         if value != CliTestOptionValue.All.value:
             super().cb_test(ctx, param, value)
             return
         config = ctx.params["config"]
         tap = cls(config=config.config, parse_env_config=config.parse_env)
-        ctx.exit(0 if tap.test_link() else 1)
+        client = tap.connect(access.PATIENCE)
+        streams = tap.discover_streams()
+        is_ok = access.check_access(client, streams, current_month(), cls.logger)
+        ctx.exit(0 if is_ok else 1)
 
+    @cached_property
+    def _env_var_config(self) -> dict[str, Any]:
+        """Settings in the environment."""
+        self.append_builtin_config(self.config_jsonschema)
+        return read_environment(self.config_jsonschema, self._env_var_prefix)
+
+    @override
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Refuse settings that cannot work, a sentence each, and without the secrets' values."""
-        errors = list(stream_map_config_errors(self.config.get("stream_maps")))
-        # In turn: each check relies on what the ones before it have found to be right.
-        if not errors:
-            errors = super()._validate_config(raise_errors=False)
-            errors = [without_value(error) for error in errors]
-        if not errors:
-            errors = list(config_errors(self.config))
-        if errors and raise_errors:
-            message = "; ".join(errors)
-            raise ConfigValidationError(message, errors=errors)
+        """Reject invalid settings, a sentence each, and warn of unknown ones."""
+        self.append_builtin_config(self.config_jsonschema)
+        schema, prefix = self.config_jsonschema, self._env_var_prefix
+        warnings = list(unknown_settings(self._config, schema["properties"]))
+        variables: dict[str, str] = {}
+        if (environment := vars(self).get("_env_var_config")) is not None:
+            variables = {name: variable(name, prefix) for name in environment}
+            warnings += unknown_variables(schema, prefix)
+        errors = config_errors(self._config, schema, variables)
+        if raise_errors:
+            for warning in warnings:
+                self.logger.warning(warning)
+            if errors:
+                # Not the error that the SDK handles: it would log a line of its own after these.
+                raise ConfigurationError("\n".join(errors))
         return errors
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """End on a signal with the shell's exit code for it: a part of a run is no success.
+        """End on a signal with the shell's exit code for it: the run is not complete.
 
-        The state needs no word more: the last one written is where the next run goes on.
+        The last state that was written is where the next run resumes.
         """
         self.message_writer.exit(128 + signum)

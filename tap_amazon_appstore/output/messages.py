@@ -1,99 +1,146 @@
-"""Singer messages on standard output, whole ones whatever ends the process."""
+"""Singer messages on standard output: complete ones, whatever ends the process."""
 
 from __future__ import annotations
 
+import select
 import sys
+from collections import Counter
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from msgspec.json import encode as encode_json
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
 from singer_sdk.exceptions import FatalSyncError
-from singer_sdk.singerlib.encoding.simple import RecordMessage
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from singer_sdk.singerlib.encoding.simple import Message
 
-    from tap_amazon_appstore.reading.reader import Record
-
-TARGET_STOPPED = "The target stopped reading; see its log for why"
-
-# Bytes of records that are written at a time.
+# Bytes of records to collect before a write.
 _BUFFER_SIZE = 256 * 1024
+
+TARGET_STOPPED = "Standard output was closed: the target stopped reading. See the target's log."
+
+
+class OutputError(FatalSyncError):
+    """Standard output cannot be written to, so no stream can go on."""
 
 
 class MessageWriter(MsgSpecWriter):
-    """Writes messages.
+    """Writes messages to standard output.
 
-    Records wait in a buffer until it is full or another message follows. A signal that comes amid
-    a write waits for its end.
+    Records are buffered until the buffer is full, another message follows or `flush` is called.
+    A signal during a write takes effect after it.
     """
 
     def __init__(self) -> None:
-        """Make a writer to standard output."""
+        """Start with an empty buffer."""
         super().__init__()
+        self.written: Counter[str] = Counter()
+        """RECORD messages that have left the buffer, by stream name."""
         self._buffer = bytearray()
-        self._writing = False
+        self._buffered: Counter[str] = Counter()
+        self._is_writing = False
         self._exit_code: int | None = None
 
+    @override
     def write_message(self, message: Message) -> None:
-        """Write a message."""
         self._buffer += self.format_message(message)
-        if not isinstance(message, RecordMessage) or len(self._buffer) > _BUFFER_SIZE:
-            self.flush()
+        self.flush()
 
-    def write_records(self, stream: str, records: Iterable[Record]) -> int:
-        """Write a RECORD message for each record, and return how many these were."""
+    def write_records(self, stream: str, records: Iterable[Any]) -> int:
+        """Write a RECORD message for each record.
+
+        Args:
+            stream: the stream's name in the messages.
+            records: structs or dicts.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            OutputError: standard output cannot be written to.
+        """
         buffer = self._buffer
-        count = 0
         start = b'{"type":"RECORD","stream":%b,"record":' % encode_json(stream)
-        end = _end_of_message()
+        end = b',"time_extracted":%b}\n' % encode_json(datetime.now(timezone.utc))
+        count = 0
         for count, record in enumerate(records, 1):  # noqa: B007
             buffer += start
             encoder.encode_into(record, buffer, -1)
             buffer += end
-            if len(buffer) > _BUFFER_SIZE:
-                self.flush()
-                end = _end_of_message()
+        self._buffered[stream] += count
+        if len(buffer) > _BUFFER_SIZE:
+            self.flush()
         return count
-
-    def exit(self, code: int) -> None:
-        """End the process, at once or after the messages that are being written.
-
-        To be called by a signal's handler. A target that reads slowly leaves the tap amid a write
-        most of the time, and half a message is nothing that a target can read.
-        """
-        self._exit_code = code
-        if not self._writing:
-            sys.exit(code)
 
     def flush(self) -> None:
         """Write what is buffered.
 
         Raises:
-            FatalSyncError: the target stopped reading.
+            OutputError: standard output cannot be written to.
         """
-        self._writing = True
+        self._is_writing = True
         try:
-            with memoryview(self._buffer) as messages:
-                written = 0
-                # With `PYTHONUNBUFFERED` a signal ends the write amid a message.
-                while written < len(messages):
-                    written += sys.stdout.buffer.write(messages[written:])
-            sys.stdout.buffer.flush()
+            _write(self._buffer)
         except BrokenPipeError:
-            # Left alone, `click` would end the process without a word.
-            raise FatalSyncError(TARGET_STOPPED) from None
+            # Left alone, `click` would end the process without a log line.
+            raise OutputError(TARGET_STOPPED) from None
+        except (OSError, ValueError) as error:
+            message = (
+                f"Writing to standard output failed: {getattr(error, 'strerror', None) or error}. "
+                "Run again to resume."
+            )
+            raise OutputError(message) from None
         finally:
-            self._writing = False
-            # Whether or not the target still reads: it may have been ended by the same signal.
+            self._is_writing = False
+            # Even if the write failed: the same signal may have ended the target.
             if self._exit_code is not None:
                 sys.exit(self._exit_code)
         self._buffer.clear()
+        self.written += self._buffered
+        self._buffered.clear()
+
+    def exit(self, code: int) -> None:
+        """End the process now, or after the write that is under way; for signal handlers.
+
+        Half a message is nothing that a target can read.
+        """
+        self._exit_code = code
+        if not self._is_writing:
+            sys.exit(code)
 
 
-def _end_of_message() -> bytes:
-    """Return the end of the messages of records that are extracted now."""
-    return b',"time_extracted":%b}\n' % encode_json(datetime.now(timezone.utc))
+def _write(content: bytearray) -> None:
+    """Write all of `content`, however little standard output takes at a time."""
+    if sys.stdout is None:
+        raise OSError(0, "it is closed")
+    output = sys.stdout.buffer
+    with memoryview(content) as view:
+        written = 0
+        while written < len(view):
+            try:
+                # Unbuffered, a signal cuts a write short, and a full pipe returns None.
+                count = output.write(view[written:])
+            except BlockingIOError as error:
+                count = error.characters_written
+            written += count or _wait_until_writable()
+    while not _flush(output):
+        _wait_until_writable()
+
+
+def _flush(output: BinaryIO) -> bool:
+    """Return whether nothing remains in the buffer of standard output."""
+    try:
+        output.flush()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_until_writable() -> int:
+    """Wait until a non-blocking standard output takes more; return 0, the bytes written."""
+    select.select([], [sys.stdout], [])
+    return 0

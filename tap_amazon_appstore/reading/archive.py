@@ -1,97 +1,297 @@
-"""A report file: a ZIP of CSV files, checked to its last byte before the first row goes out."""
+"""A report file: CSV in a ZIP, in gzip or as it is, checked to its last byte before the first row.
+
+The checks and bounds are against damaged downloads, and against files made to fill memory, disk or
+time (decompression bombs).
+"""
 
 from __future__ import annotations
 
+import codecs
+import csv
+import gzip
 import io
-import itertools
 import re
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
+import zlib
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, cast
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Literal, cast
 
-from singer_sdk.exceptions import FatalSyncError, RetriableSyncError
+from tap_amazon_appstore.errors import is_out_of_resources
+from tap_amazon_appstore.reading.errors import (
+    BrokenDownloadError,
+    UnreadableReportError,
+    WrongHeaderError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
+    from tap_amazon_appstore.reading.header import Layout
 
-class Part(io.BufferedIOBase):
-    """A CSV file of a report.
-
-    `TextIOWrapper` asks for 8 KiB at a time but takes whole pieces, which saves a third of its time.
-    """
-
-    def __init__(self, name: str, line_end: str, pieces: Iterator[bytes]) -> None:
-        r"""Make a file of the bytes that `pieces` yields.
-
-        Args:
-            name: its name within the ZIP.
-            line_end: what its lines end with: `"\n"`, whether or not `"\r"` is before it, or `"\r"`
-                alone.
-            pieces: its bytes.
-        """
-        self.name = name
-        self.line_end = line_end
-        self._pieces = pieces
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def read1(self, size: int = -1) -> bytes:  # noqa: ARG002
-        """Return the next piece, however large it is; no bytes at the end."""
-        return next(self._pieces, b"")
-
-
-# Bytes of a line. A longer one is no report's: a file without line ends must not fill the memory.
+# Bytes of a line. No report has a longer one: a file without line ends must not fill the memory.
 _MAX_LINE = 2 * 1024**2
 
-# Bytes without the end of a row: quoted cells can hold any number of lines.
+# Bytes without the end of a row: quoted cells can contain any number of lines.
 _MAX_ROW = 2 * _MAX_LINE
 
 _CHUNK = 256 * 1024
 
-# How a ZIP may be packed. Python unpacks other ways without a bound: a few hundred bytes of bzip2
-# can become gigabytes, all in memory.
-_PACKINGS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# Compression methods of ZIP members. Python decompresses others without a bound: a few hundred
+# bytes of bzip2 can become gigabytes, all in memory.
+_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
-# How much a file may unpack to: so many times its size, and this anyway. Line items differ in their
-# ids, which no packing makes a hundredth of; more is a bomb that would keep the tap busy for hours.
+# How much a file may decompress to: so many times its size, and this much in any case. The ids of
+# line items do not compress to a hundredth; more is a bomb that would keep the tap busy for hours.
 _MAX_RATIO = 100
-_ALWAYS_UNPACKED = 1024**3
+_ALWAYS_ALLOWED = 1024**3
 
-# Bytes that are read of a ZIP at a time. Its directory is read at once: a longer one than this has
-# more members than any report, and each would take many times its place in memory.
+# Bytes of a ZIP that are read at a time. Its directory is read at once: a longer one than this has
+# more members than any report, and each would take many times its size in memory.
 _MAX_READ = 1024**2
 
-# The bit of a member's flags that says so.
+# The bit of a ZIP member's flags for encryption.
 _ENCRYPTED = 1
 
-# Bytes before a member: its header without name and extra fields.
+# Bytes before a ZIP member: its header without name and extra fields.
 _MEMBER_HEADER = 30
 
-# Characters of a name or a reason that a sentence quotes.
+# Characters of a name or a reason that a sentence quotes, and names.
 _MAX_QUOTED = 200
+_MAX_NAMES = 10
 
-# How far from its end a ZIP says how many members it has, and what it says if they are too many.
+# The longest end record of a ZIP, and its count of members if that does not fit.
 _MAX_ZIP_END = 22 + 0xFFFF
 _ZIP64_COUNT = 0xFFFF
 
+_CSV_ERROR = "tap_amazon_appstore.undefined_bytes"
 
-class UnreadableReportError(FatalSyncError):
-    """The file is whole but is no report of this kind: reading it again cannot help."""
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 
-    def __init__(self, problem: str) -> None:
-        """Say what is wrong with the file, and what to do about it."""
-        super().__init__(
-            f"{problem}; download it in the Developer Console and compare, and open an issue with "
-            "this sentence"
-        )
+# Column separators of spreadsheets' exports, in which no report has been seen.
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
-class BrokenDownloadError(RetriableSyncError):
-    """The file is not what Amazon stored: a fresh download can help."""
+@dataclass(frozen=True)
+class PartFormat:
+    """How to read one CSV file of a report."""
+
+    name: str
+    """What errors and warnings call it."""
+
+    encoding: str
+    member: zipfile.ZipInfo | None = None
+    """Its entry in the ZIP's directory."""
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """How to read a report file, found by `check_file`."""
+
+    container: Literal["zip", "gzip", "csv"]
+    parts: list[PartFormat]
+    size: int
+    """Bytes of the CSV files."""
+
+    other_members: list[str] = field(default_factory=list)
+    """Members of the ZIP that are not CSV."""
+
+
+class Part(io.BufferedIOBase):
+    """One CSV file of a report, decompressed while it is read.
+
+    `TextIOWrapper` asks for 8 KiB at a time but accepts whole pieces, which saves a third of its
+    time.
+    """
+
+    def __init__(self, part: PartFormat, file: IO[bytes]) -> None:
+        """Prepare to read `file`."""
+        self.name = part.name
+        self.encoding = part.encoding
+        self.rows = 0
+        """How many rows the caller has read from it."""
+        self.size = 0
+        """How many bytes have been read from it."""
+        self.has_nul = False
+        """Whether there were NUL characters in these."""
+        self._file = file
+        self._first = file.read(_CHUNK).removeprefix(codecs.BOM_UTF8)
+        self._in_line = self._in_row = self._rows_before = 0
+        # A line end in quotes is text.
+        unquoted = re.sub(rb'"[^"]*"?', b"", self._first)
+        match = re.search(rb"\r?\n|\r", unquoted)
+        self.line_end = match[0][-1:].decode() if match else "\n"
+        r"""The end of its lines: `"\n"`, whether or not `"\r"` is before it, or `"\r"` alone."""
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def read1(self, size: int = -1) -> bytes:  # noqa: ARG002
+        """Return the next piece, however large it is; no bytes at the end.
+
+        Raises:
+            UnreadableReportError: a line or a row is longer than in any report.
+        """
+        piece, self._first = self._first or self._file.read(_CHUNK), b""
+        self._check_rows(piece)
+        self.size += len(piece)
+        self.has_nul = self.has_nul or b"\0" in piece
+        return piece
+
+    def text(self) -> io.TextIOWrapper:
+        """Return the text of the file."""
+        return io.TextIOWrapper(self, self.encoding, _CSV_ERROR, newline=self.line_end)
+
+    def _check_rows(self, piece: bytes) -> None:
+        end = piece.rfind(self.line_end.encode())
+        self._in_line = len(piece) - end - 1 if end >= 0 else self._in_line + len(piece)
+        if self._in_line > _MAX_LINE:
+            message = f"{self.name} has a line of more than {_MAX_LINE // 1024**2} MiB"
+            raise UnreadableReportError(message)
+        self._in_row = self._in_row + len(piece) if self.rows == self._rows_before else 0
+        self._rows_before = self.rows
+        if self._in_row > _MAX_ROW:
+            message = f"{self.name} has {_MAX_ROW // 1024**2} MiB without the end of a row"
+            raise UnreadableReportError(message)
+
+
+def check_file(file: IO[bytes], *, layout: Layout, is_complete: bool) -> FileFormat:
+    """Check that a download is a whole report before the first of its rows goes out.
+
+    Args:
+        file: the body of the response.
+        layout: the report's columns.
+        is_complete: whether the response proves that the body is complete. A ZIP proves it itself,
+            and so does gzip, but for one of several members.
+
+    Returns:
+        How to read the file.
+
+    Raises:
+        BrokenDownloadError: it is not a report, incomplete or damaged.
+        UnreadableReportError: it is complete, but not this report, encrypted, in an unknown format
+            or encoding, or a bomb.
+    """
+    file.seek(0)
+    start = file.read(_CHUNK)
+    if start.startswith(b"PK"):
+        return _check_zip(file, layout)
+    if start.startswith(b"\x1f\x8b"):
+        return _check_gzip(file, layout, is_complete=is_complete)
+    return _check_text(file, start, layout, is_complete=is_complete)
+
+
+@contextmanager
+def open_parts(file: IO[bytes], file_format: FileFormat) -> Iterator[Iterator[Part]]:
+    """Open the CSV files of a report, one after the other in the order of their names.
+
+    Args:
+        file: the report.
+        file_format: what `check_file` returned for it.
+    """
+    file.seek(0)
+    if file_format.container == "zip":
+        with zipfile.ZipFile(file) as archive:
+            yield (Part(part, archive.open(part.member)) for part in file_format.parts)  # type: ignore[arg-type]
+    else:
+        member = gzip.GzipFile(fileobj=file) if file_format.container == "gzip" else file
+        yield (Part(part, member) for part in file_format.parts)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------------------------------- formats
+
+
+def _check_zip(file: IO[bytes], layout: Layout) -> FileFormat:
+    try:
+        file_format, problem = _read_zip(file, layout)
+    except UnreadableReportError:
+        raise
+    except (NotImplementedError, RuntimeError) as error:
+        message = f"the ZIP file cannot be decompressed ({str(error)[:_MAX_QUOTED]})"
+        raise UnreadableReportError(message) from None
+    except Exception as error:
+        # Each compression method has errors of its own.
+        if is_out_of_resources(error):
+            raise
+        reason = str(error)[:_MAX_QUOTED] or type(error).__name__
+        message = f"the download is not a whole ZIP file ({reason})"
+        raise BrokenDownloadError(message) from None
+    if problem is not None:
+        raise problem
+    if not file_format.parts:
+        names = ", ".join(name for name in file_format.other_members[:_MAX_NAMES]) or "nothing"
+        message = f"the ZIP file contains no CSV file (found: {names})"
+        raise UnreadableReportError(message)
+    return file_format
+
+
+def _read_zip(file: IO[bytes], layout: Layout) -> tuple[FileFormat, UnreadableReportError | None]:
+    """Read a ZIP to its end; what is wrong with its CSV files counts only if the ZIP is whole."""
+    length = file.seek(0, io.SEEK_END)
+    allowance = _Allowance(length)
+    parts, others = [], []
+    problem = None
+    with zipfile.ZipFile(cast("IO[bytes]", _BoundedReads(file, length))) as archive:
+        members = archive.infolist()
+        _check_members(members)
+        # `testzip` would read only the last one of members that share a name.
+        for info in members:
+            with archive.open(info) as member:
+                text = _TextCheck(repr(info.filename[:_MAX_QUOTED]), layout)
+                for piece in allowance.read(member):
+                    text.feed(piece)
+            if _is_hidden(info):
+                continue
+            if _is_csv(info, text):
+                parts.append(PartFormat(text.name, text.encoding(), info))
+                problem = problem or text.problem
+            else:
+                others.append(text.name)
+    # A damaged length in the directory can hide the members that follow, unnoticed by `zipfile`.
+    file.seek(max(file.seek(0, io.SEEK_END) - _MAX_ZIP_END, 0))
+    end = file.read().rpartition(b"PK\x05\x06")[2]
+    if int.from_bytes(end[6:8], "little") not in {len(members), _ZIP64_COUNT}:
+        message = "members are missing"
+        raise zipfile.BadZipFile(message)
+    parts.sort(key=lambda part: part.member.filename if part.member else "")
+    size = sum(part.member.file_size for part in parts if part.member)
+    return FileFormat("zip", parts, size, others), problem
+
+
+def _is_hidden(info: zipfile.ZipInfo) -> bool:
+    # macOS packs a hidden twin beside each file.
+    name = info.filename
+    return info.is_dir() or name.startswith("__MACOSX/") or name.split("/")[-1].startswith("._")
+
+
+def _is_csv(info: zipfile.ZipInfo, text: _TextCheck) -> bool:
+    """Return whether a member is a part of the report: by its name, or without one by its header."""
+    name = info.filename.split("/")[-1]
+    return name.lower().endswith(".csv") or ("." not in name and text.has_header)
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    """Check that members can be decompressed within bounds, and that none is within another.
+
+    Not every version of Python finds the latter, which would repeat the same rows.
+    """
+    end = 0
+    for info in sorted(members, key=lambda info: info.header_offset):
+        if info.header_offset < end:
+            message = "its members overlap"
+            raise zipfile.BadZipFile(message)
+        if not end and info.header_offset:
+            # Such as another ZIP, of which `zipfile` reads nothing.
+            message = "it has data before its first member"
+            raise zipfile.BadZipFile(message)
+        end = info.header_offset + _MEMBER_HEADER + info.compress_size
+        if info.flag_bits & _ENCRYPTED:
+            message = f"{info.filename[:_MAX_QUOTED]!r} is encrypted"
+            raise NotImplementedError(message)
+        if info.compress_type not in _METHODS:
+            message = f"unsupported compression method {info.compress_type}"
+            raise NotImplementedError(message)
 
 
 class _BoundedReads:
@@ -104,141 +304,170 @@ class _BoundedReads:
 
     def read(self, size: int = -1) -> bytes:
         if _MAX_READ < size <= self._length:
-            message = "it has more members than any report"
+            message = "the ZIP file has more members than any report"
             raise UnreadableReportError(message)
         return self._file.read(min(size, _MAX_READ))
 
 
-def _read_through(file: IO[bytes]) -> None:
+def _check_gzip(file: IO[bytes], layout: Layout, *, is_complete: bool) -> FileFormat:
     length = file.seek(0, io.SEEK_END)
-    most = max(length * _MAX_RATIO, _ALWAYS_UNPACKED)
-    with zipfile.ZipFile(cast("IO[bytes]", _BoundedReads(file, length))) as archive:
-        members = archive.infolist()
-        _check_packing(members)
-        # `testzip` would read the last one alone of members that share a name.
-        for info in members:
-            with archive.open(info) as member:
-                while chunk := member.read(_CHUNK):
-                    # Counted, not believed: what a damaged ZIP says of its sizes is no bomb.
-                    most -= len(chunk)
-                    if most < 0:
-                        message = f"it unpacks to more than {_MAX_RATIO} times its size"
-                        raise UnreadableReportError(message)
-    # A damaged length in the directory can hide the members that follow, unnoticed by `zipfile`.
-    file.seek(max(file.seek(0, io.SEEK_END) - _MAX_ZIP_END, 0))
-    end = file.read().rpartition(b"PK\x05\x06")[2]
-    if int.from_bytes(end[6:8], "little") not in {len(members), _ZIP64_COUNT}:
-        message = "members are missing"
-        raise zipfile.BadZipFile(message)
-
-
-def _check_packing(members: list[zipfile.ZipInfo]) -> None:
-    """Make sure that members can be unpacked within bounds, and that none lies within another.
-
-    Not every version of Python finds the latter, which lets the same rows come again and again.
-    """
-    end = 0
-    for info in sorted(members, key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            message = "its members overlap"
-            raise zipfile.BadZipFile(message)
-        end = info.header_offset + _MEMBER_HEADER + info.compress_size
-        if info.flag_bits & _ENCRYPTED:
-            message = f"{info.filename!r} is encrypted"
-            raise NotImplementedError(message)
-        if info.compress_type not in _PACKINGS:
-            message = f"its compression method {info.compress_type} is none that reports have"
-            raise NotImplementedError(message)
-
-
-def check_zip(file: IO[bytes]) -> None:
-    """Make sure that a download is a whole ZIP before the first of its rows goes out.
-
-    Raises:
-        BrokenDownloadError: it is no ZIP, cut short or damaged.
-        UnreadableReportError: it is a ZIP, but encrypted, packed in an unknown way, or a bomb.
-    """
+    file.seek(max(length - 4, 0))
+    size_of_last = int.from_bytes(file.read(4), "little")
+    file.seek(0)
+    text = _TextCheck("the gzip file", layout)
+    size = 0
     try:
-        _read_through(file)
-    except UnreadableReportError:
-        raise
-    except (NotImplementedError, RuntimeError) as error:
-        message = f"the ZIP cannot be unpacked ({str(error)[:_MAX_QUOTED]})"
-        raise UnreadableReportError(message) from None
-    except Exception as error:  # noqa: BLE001 - each way of packing has errors of its own
-        reason = str(error)[:_MAX_QUOTED] or type(error).__name__
-        message = f"the download is not a whole ZIP ({reason})"
+        with gzip.GzipFile(fileobj=file) as member:
+            for piece in _Allowance(length).read(member):  # type: ignore[arg-type]
+                size += len(piece)
+                text.feed(piece)
+    except (OSError, EOFError, zlib.error) as error:
+        message = f"the download is not a whole gzip file ({str(error)[:_MAX_QUOTED]})"
         raise BrokenDownloadError(message) from None
+    if size & 0xFFFFFFFF != size_of_last and not is_complete:
+        # Each member has a checksum, but nothing tells which one is the last.
+        message = "the download is a gzip file of several members and may be incomplete"
+        raise BrokenDownloadError(message)
+    text.expect_report("the gzip file contains")
+    return FileFormat("gzip", [PartFormat(text.name, text.encoding())], size)
 
 
-@contextmanager
-def open_parts(
-    file: IO[bytes], rows_read: Callable[[], int]
-) -> Iterator[tuple[Iterator[Part], int]]:
-    """Open the CSV files of a report, one after the other in the order of their names.
+def _check_text(file: IO[bytes], start: bytes, layout: Layout, *, is_complete: bool) -> FileFormat:
+    text = _TextCheck("the CSV file", layout)
+    size = len(start)
+    text.feed(start)
+    while piece := file.read(_CHUNK):
+        size += len(piece)
+        text.feed(piece)
+    if _CONTROL.search(start.lstrip().partition(b"\n")[0]):
+        # Such as a ZIP without its signature, whose members are not compressed.
+        text.has_header = False
+    text.expect_report("the download is")
+    if not is_complete:
+        message = "the download is a CSV file and may be incomplete (no Content-Length)"
+        raise BrokenDownloadError(message)
+    return FileFormat("csv", [PartFormat(text.name, text.encoding())], size)
 
-    Args:
-        file: the ZIP.
-        rows_read: how many rows the caller has read so far.
 
-    Yields:
-        The files, and how many bytes they have together.
+class _Allowance:
+    """How much a file may decompress to.
 
-    Raises:
-        UnreadableReportError: there is none, or one has a line or a row that no report has.
+    It is counted: the sizes that a file claims are not to be trusted.
     """
-    with zipfile.ZipFile(file) as archive:
-        files = [info for info in archive.infolist() if not info.is_dir()]
-        parts = [info for info in files if _is_report_part(info.filename)]
-        if not parts:
-            names = ", ".join(repr(info.filename[:_MAX_QUOTED]) for info in files[:10]) or "nothing"
-            message = f"the ZIP holds no CSV file (found: {names})"
-            raise UnreadableReportError(message)
-        parts.sort(key=lambda info: info.filename)
-        yield (
-            (_open_part(info.filename, archive.open(info), rows_read) for info in parts),
-            sum(info.file_size for info in parts),
-        )
 
+    def __init__(self, length: int) -> None:
+        self._bytes_left = max(length * _MAX_RATIO, _ALWAYS_ALLOWED)
 
-def _is_report_part(name: str) -> bool:
-    # macOS puts a hidden twin beside each file it packs.
-    return name.lower().endswith(".csv") and not name.startswith("__MACOSX/")
+    def read(self, file: IO[bytes]) -> Iterator[bytes]:
+        """Yield the content of a compressed file.
 
-
-def _open_part(name: str, file: IO[bytes], rows_read: Callable[[], int]) -> Part:
-    pieces = _unpack_ahead(file)
-    first = next(pieces, b"")
-    # What stands in quotes is text, and ends no line.
-    unquoted = re.sub(rb'"[^"]*"?', b"", first)
-    line_end = match[0][-1:] if (match := re.search(rb"\r?\n|\r", unquoted)) else b"\n"
-    pieces = _bounded(itertools.chain([first], pieces), line_end, rows_read)
-    return Part(name, line_end.decode(), pieces)
-
-
-def _unpack_ahead(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file's bytes, a piece at a time; a thread unpacks the next one meanwhile."""
-    with ThreadPoolExecutor(1, thread_name_prefix="unpack") as thread:
-        unpacking = thread.submit(file.read, _CHUNK)
-        while piece := unpacking.result():
-            unpacking = thread.submit(file.read, _CHUNK)
+        Raises:
+            UnreadableReportError: it is more than allowed.
+        """
+        while piece := file.read(_CHUNK):
+            self._bytes_left -= len(piece)
+            if self._bytes_left < 0:
+                message = f"the file decompresses to more than {_MAX_RATIO} times its size"
+                raise UnreadableReportError(message)
             yield piece
 
 
-def _bounded(
-    pieces: Iterable[bytes], line_end: bytes, rows_read: Callable[[], int]
-) -> Iterator[bytes]:
-    """Pass a file's bytes on until a line or a row of it is longer than any report's."""
-    in_line = in_row = rows = 0
-    for piece in pieces:
-        end = piece.rfind(line_end)
-        in_line = len(piece) - end - 1 if end >= 0 else in_line + len(piece)
-        if in_line > _MAX_LINE:
-            message = f"it has a line of more than {_MAX_LINE // 1024**2} MiB"
+# ------------------------------------------------------------------------------------------- text
+
+
+class _TextCheck:
+    """Finds a file's encoding, and whether it begins with a report's header."""
+
+    def __init__(self, name: str, layout: Layout) -> None:
+        self.name = name
+        self.has_header = False
+        """Whether its first line is the report's header."""
+        self.problem: UnreadableReportError | None = None
+        """What is wrong with its first line, if there is one."""
+        self._layout = layout
+        self._start = b""
+        self._utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        if not self._start:
+            self._start = piece[:1000]
+            self._check_start(piece)
+        self._decode(piece)
+
+    def encoding(self) -> str:
+        """Return the encoding of the whole file, after its end."""
+        self._decode(b"", final=True)
+        return "cp1252" if self._utf8 is None else "utf-8"
+
+    def expect_report(self, place: str) -> None:
+        """Raise why a download is not a report, beginning with `place`."""
+        if self.has_header:
+            return
+        if self.problem is not None and not isinstance(self.problem, WrongHeaderError):
+            raise self.problem
+        message = f"{place} {_describe(self._start)} instead of this report"
+        raise BrokenDownloadError(message)
+
+    def _decode(self, piece: bytes, *, final: bool = False) -> None:
+        if self._utf8 is not None:
+            try:
+                self._utf8.decode(piece, final)
+            except UnicodeDecodeError:
+                self._utf8 = None
+
+    def _check_start(self, start: bytes) -> None:
+        try:
+            header = self._find_header(start)
+            if header:
+                self._layout.match(header)
+                self.has_header = True
+        except UnreadableReportError as problem:
+            self.problem = problem
+
+    def _find_header(self, start: bytes) -> list[str]:
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
+            self._start.count(0) * 4 > len(self._start)
+        ):
+            message = f"{self.name} is in UTF-16 or UTF-32 instead of UTF-8"
             raise UnreadableReportError(message)
-        rows_before, rows = rows, rows_read()
-        in_row = in_row + len(piece) if rows == rows_before else 0
-        if in_row > _MAX_ROW:
-            message = f"it has {_MAX_ROW // 1024**2} MiB without the end of a row"
-            raise UnreadableReportError(message)
-        yield piece
+        text = start.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+        header = _first_row(text, ",")
+        if not self._layout.is_header(header):
+            for separator, plural in _OTHER_SEPARATORS.items():
+                if self._layout.is_header(_first_row(text, separator)):
+                    message = f"{self.name} has columns separated by {plural} instead of commas"
+                    raise UnreadableReportError(message)
+        return header
+
+
+def _first_row(text: str, separator: str) -> list[str]:
+    """Return the first row with any text; none if there is no such row, or if it is not CSV."""
+    try:
+        return next(filter(any, csv.reader(io.StringIO(text, ""), delimiter=separator)), [])
+    except csv.Error:
+        return []
+
+
+def _describe(start: bytes) -> str:
+    """Return what kind of file begins with these bytes. None of them is quoted: they can be secret."""
+    start = start.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if not start:
+        return "an empty file"
+    if re.match(rb"<!doctype html|<html", start):
+        return "HTML"
+    if start.startswith(b"<"):
+        return "XML"
+    if start.startswith((b"{", b"[")):
+        return "JSON"
+    return "another file"
+
+
+def _keep_undefined_byte(error: UnicodeError) -> tuple[str, int]:
+    """Read the five bytes that Windows-1252 does not define as the control characters they are."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("latin-1"), error.end
+
+
+codecs.register_error(_CSV_ERROR, _keep_undefined_byte)

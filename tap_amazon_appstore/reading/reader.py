@@ -1,411 +1,147 @@
-"""A report file becomes typed records: header names, cell types, line identity.
-
-What the columns of a report are called, how they are ordered and how times are written has changed
-over the years; `Layout` says what a stream expects, `ReportReader` finds it.
-"""
+"""A report file becomes chunks of typed columns: each row a line item with a key, nothing lost."""
 
 from __future__ import annotations
 
-import codecs
 import csv
-import functools
-import io
-import re
-from array import array
-from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from collections import Counter, defaultdict
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from msgspec.json import encode as encode_json
-from xxhash import xxh3_128_digest
 
-from tap_amazon_appstore.reading.archive import UnreadableReportError, open_parts
+from tap_amazon_appstore.reading.archive import open_parts
+from tap_amazon_appstore.reading.errors import UnreadableReportError
+from tap_amazon_appstore.reading.header import label_columns, normalize_header, unique_label
+from tap_amazon_appstore.reading.line_ids import LineIds, normalize_date
+from tap_amazon_appstore.reading.timestamps import TimestampReader
 from tap_amazon_appstore.reading.values import (
+    ParsedCells,
     parse_boolean,
     parse_date,
+    parse_decimal,
     parse_integer,
-    parse_number,
-    parse_time,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tap_amazon_appstore.reading.archive import Part
+    from tap_amazon_appstore.reading.archive import FileFormat, Part
+    from tap_amazon_appstore.reading.header import Kind, Layout
 
-Record = msgspec.Struct
-"""A row's values: an attribute for each column, in the schema's order."""
+# Rows of a chunk. Larger ones leave the CPU's cache: 4,096 rows take twice as long.
+_CHUNK = 256
 
-# Columns that the tap adds: a report's header never fills them, whatever it is called.
-_ADDED = frozenset(
-    {
-        "line_id",
-        "report_month",
-        "report_last_modified",
-        "transaction_at",
-        "transaction_date",
-        "_rescued_data",
-    },
-)
+# Bytes of CSV after which a chunk ends: a row can have megabytes.
+_CHUNK_BYTES = 1024**2
 
-# Header names that say the same as a column but in other words, as `_bare` leaves them.
-_ALIASES = {"usagetimeforundergroundapps": "usage_time"}
-
-# Characters of a cell. A longer one is no report's: a quote that is never closed must not fill the
+# Characters of a cell. No report has a longer one: a quote that is never closed must not fill the
 # memory.
-_MAX_CELL = 1024 * 1024
+_MAX_CELL = 1024**2
 
-# Cells of a row, which is more than any spreadsheet has: each unknown one takes its name along.
+# Cells of a row, which is more than any spreadsheet has: each unknown one is kept with its name.
 _MAX_CELLS = 16_384
 
-# Cells of a column that are kept with what they say, and the most characters of one.
-_MAX_PARSED_CELLS = 8192
-_MAX_PARSED_CELL = 40
+# Bytes of a row, about, from which the number of rows is estimated.
+_ROW_SIZE = 300
 
-# Bytes of a row, about, with which the room for line identities is reckoned, and the most rows.
-_ROW_SIZE = 256
-_MAX_EXPECTED_ROWS = 4_000_000
+# Characters of a name or cell that a warning quotes.
+_MAX_QUOTED = 80
 
-_BAD_BYTES = "tap_amazon_appstore.bad_bytes"
+# Share of amounts that could not be read from which on a report's totals are in doubt.
+_MAX_UNREAD_AMOUNTS = 0.01
 
-
-def normalize_header(header: str) -> str:
-    """Return what stays the same of a header name over the years.
-
-    Names of the same column differ in case, punctuation and remarks in parentheses:
-    `Sales Price (Marketplace Currency)` is `Sales Price`. A NUL stays: it is no punctuation but the
-    sign of another encoding, and every cell would be full of them.
-    """
-    return re.sub(r"[^0-9a-z\0]+", "", re.sub(r"\([^)]*\)?", "", header).lower())
+csv.field_size_limit(_MAX_CELL)
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What a stream expects of its reports."""
+class Chunk(NamedTuple):
+    """Some of a report's rows, as columns."""
 
-    schema: Mapping[str, Any]
-    """JSON schema of the records: its properties are the columns, in order."""
+    columns: list[Sequence[Any]]
+    """The values of each column, in the order in which the columns were asked for."""
 
-    identity: tuple[str, ...]
-    """Columns that say which line item a row is. None that is mended when a month is restated."""
-
-    @cached_property
-    def columns(self) -> list[str]:
-        """The columns that a report fills."""
-        return [name for name in self.schema["properties"] if name not in _ADDED]
-
-    @cached_property
-    def parsers(self) -> dict[str, Callable[[str], Any]]:
-        """How the cells of the columns that are not text are read."""
-        return {
-            name: parser
-            for name in self.columns
-            if (parser := self._parser(self.schema["properties"][name]))
-        }
-
-    @staticmethod
-    def _parser(definition: Mapping[str, Any]) -> Callable[[str], Any] | None:
-        if definition.get("format") == "date":
-            return parse_date
-        by_type: dict[str, Callable[[str], Any]] = {
-            "integer": parse_integer,
-            "number": parse_number,
-            "boolean": parse_boolean,
-        }
-        kinds = definition["type"]
-        return by_type.get(kinds if isinstance(kinds, str) else kinds[0])
-
-    def match(self, header: Sequence[str]) -> dict[str, int]:
-        """Find the columns in a header line, in any order and spelling.
-
-        Where two headers fit one column, the one without a remark in parentheses counts.
-
-        Returns:
-            Column to position.
-
-        Raises:
-            UnreadableReportError: most of the columns are missing.
-        """
-        by_name = {normalize_header(name): name for name in self.columns}
-        by_name |= {alias: name for alias, name in _ALIASES.items() if name in self.columns}
-        found: dict[str, int] = {}
-        for position in sorted(range(len(header)), key=lambda i: "(" in header[i]):
-            name = by_name.get(normalize_header(header[position]))
-            if name is not None:
-                found.setdefault(name, position)
-        if len(found) * 2 <= len(self.columns):
-            names = ", ".join(repr(name[:40]) for name in header[:30])
-            message = (
-                f"its header has {len(found)} of the {len(self.columns)} expected columns "
-                f"(found: {names})"
-            )
-            raise UnreadableReportError(message)
-        return found
-
-
-class _Occurrences:
-    """Counts how often a digest has come up, in some 16 bytes a digest.
-
-    A `set` would keep some 100 bytes alive for each row of a report of millions. This is a hash
-    table with open addressing over 64-bit hashes. Two digests that share one would only share
-    their numbering: the whole digest stands beside the number in the key.
-    """
-
-    def __init__(self, expected: int = 0) -> None:
-        """Make room for as many digests; there can be more."""
-        self.total = 0
-        """How many digests have been counted."""
-        self._repeated: Counter[int] = Counter()
-        self._resize(1 << max(10, (expected * 4 // 3).bit_length()))
-
-    def count(self, digest: bytes) -> int:
-        """Count `digest`, and return how often it has been counted by now."""
-        self.total += 1
-        value = hash(digest) or 1
-        table, mask = self._table, self._mask
-        slot = value & mask
-        while present := table[slot]:
-            if present == value:
-                self._repeated[value] += 1
-                return self._repeated[value] + 1
-            slot = (slot + 1) & mask
-        table[slot] = value
-        self._free -= 1
-        if not self._free:
-            self._resize(2 * (mask + 1), filter(None, table))
-        return 1
-
-    def _resize(self, size: int, values: Iterable[int] = ()) -> None:
-        self._table, self._mask = table, mask = array("q", [0]) * size, size - 1
-        self._free = size * 3 // 4
-        for value in values:
-            slot = value & mask
-            while table[slot]:
-                slot = (slot + 1) & mask
-            table[slot] = value
-            self._free -= 1
+    rows: int
 
 
 class Findings:
-    """What is odd about a report, said in one warning for each column at its end."""
+    """What is odd about a report: one warning for each kind and column, at its end."""
 
-    def __init__(self) -> None:
+    def __init__(self, timestamps: TimestampReader) -> None:
+        """Collect findings; those about times are in `timestamps`."""
+        self._timestamps = timestamps
+        self.other_members: list[str] = []
+        self.other_encodings: list[str] = []
         self.unknown_columns: dict[str, None] = {}
         self.unfit_cells: Counter[str] = Counter()
-        self.unread_times = 0
+        self.nul_cells: Counter[str] = Counter()
+        self.amounts = 0
+        self.unread_amounts = 0
+        self.unread_amount = ""
         self.short_rows = 0
         self.long_rows = 0
-        self.bad_bytes = 0
-
-    def keep_bad_bytes(self, error: UnicodeError) -> tuple[str | bytes, int]:
-        r"""Count bytes that are not UTF-8 and keep them readable, such as `\xff`."""
-        self.bad_bytes += 1
-        return codecs.backslashreplace_errors(error)
-
-    def keep_unread_time(self, cell: str) -> str:
-        """Count a time that cannot be told in UTC, and return it as it is written."""
-        self.unread_times += bool(cell)
-        return cell
+        self.empty_rows = 0
+        self.repeated_headers = 0
 
     def warnings(self) -> Iterator[str]:
-        """Yield what is worth a warning, a clause each."""
+        """Yield a sentence for each finding."""
+        yield from self._file_warnings()
+        yield from self._cell_warnings()
+        yield from self._time_warnings()
+        if self.short_rows:
+            yield f"{_count(self.short_rows, 'row')} with too few cells: the missing ones are null."
+        if self.long_rows:
+            yield (
+                f"{_count(self.long_rows, 'row')} with too many cells: the surplus is kept in "
+                "_rescued_data."
+            )
+        if self.empty_rows:
+            yield f"skipped {_count(self.empty_rows, 'row')} without any value."
+        if self.repeated_headers:
+            yield f"skipped {_count(self.repeated_headers, 'repetition')} of the header line."
+
+    def _file_warnings(self) -> Iterator[str]:
+        for name in self.other_members:
+            yield f"{name} in the ZIP file is not a CSV file and was not read."
+        for name in self.other_encodings:
+            yield f"{name} is not UTF-8 and was read as Windows-1252."
+
+    def _cell_warnings(self) -> Iterator[str]:
         for name in self.unknown_columns:
-            yield f"the column {name[:80]!r} is unknown; its cells are kept in _rescued_data"
+            yield f"unknown column {_quote(name)}. Its cells are kept in _rescued_data."
         for name, count in self.unfit_cells.items():
             yield (
-                f"{count} cells of {name[:80]!r} are not of the column's type; "
-                "they are null there and kept in _rescued_data"
+                f"{_quote(name)} is null in {_count(count, 'row')}: the cells do not have the "
+                "column's type and are kept in _rescued_data."
             )
-        if self.unread_times:
+        if self.unread_amounts > self.amounts * _MAX_UNREAD_AMOUNTS:
             yield (
-                f"{self.unread_times} transaction times cannot be told in UTC; "
-                "they are kept in transaction_time, and transaction_at is null"
+                f"{self.unread_amounts:,} of {self.amounts:,} amounts could not be read, such as "
+                f"{self.unread_amount}. Totals of this report lack them."
             )
-        if self.short_rows:
-            yield f"{self.short_rows} rows have too few cells; the missing ones are null"
-        if self.long_rows:
-            yield f"{self.long_rows} rows have too many cells; the surplus cells are kept in _rescued_data"
-        if self.bad_bytes:
-            yield f"{self.bad_bytes} byte sequences are not UTF-8; they are kept in the form \\xff"
-
-
-def _untaken(label: str, position: int, taken: Container[str]) -> str:
-    while label in taken:
-        label = f"{label} (column {position})"
-    return label
-
-
-def _check_length(cells: Sequence[str]) -> None:
-    if len(cells) > _MAX_CELLS:
-        message = f"it has a row of {len(cells):,} cells"
-        raise UnreadableReportError(message)
-
-
-class _ParsedCells(dict[str, Any]):
-    """The cells of a column and what they say, each read once: prices, units and dates repeat."""
-
-    def __init__(self, parse: Callable[[str], Any], rescue: Callable[[str], None]) -> None:
-        """Read cells with `parse`, and hand those that it cannot read to `rescue`."""
-        super().__init__({"": None})
-        self._parse = parse
-        self._rescue = rescue
-
-    def __missing__(self, cell: str) -> Any:  # noqa: ANN401
-        try:
-            value = self._parse(cell)
-        except ValueError:
-            self._rescue(cell)
-            return None
-        if len(self) < _MAX_PARSED_CELLS and len(cell) <= _MAX_PARSED_CELL:
-            self[cell] = value
-        return value
-
-
-class _RecordMaker:
-    """Makes records of the rows under one header line."""
-
-    def __init__(self, header: list[str], reader: ReportReader) -> None:
-        _check_length(header)
-        self._reader = reader
-        self._findings = reader.findings
-        self._found = reader.layout.match(header)
-        self._labels = self._label(header)
-        self._rescued: dict[str, str] = {}
-        self.make_record = self._compile()
-        """Returns the record of one row's cells."""
-
-    @staticmethod
-    def _label(header: list[str]) -> list[str]:
-        """Name each position for `_rescued_data`: by its header, unless that is empty or taken."""
-        labels: dict[str, None] = {}
-        for position, name in enumerate(header, 1):
-            label = name if name.strip() else f"column {position}"
-            labels[_untaken(label, position, labels)] = None
-        return list(labels)
-
-    def pad_row(self, cells: list[str]) -> list[str]:
-        """Return a row that has the header's width; cells that are too many are rescued."""
-        _check_length(cells)
-        width = len(self._labels)
-        surplus = {
-            _untaken(f"column {position}", position, self._labels): cell
-            for position, cell in enumerate(cells[width:], width + 1)
-            if cell
-        }
-        self._rescued |= surplus
-        self._findings.short_rows += len(cells) < width
-        self._findings.long_rows += bool(surplus)
-        return cells[:width] + [""] * (width - len(cells))
-
-    def _rescue_unknown(self, position: int, cell: str) -> None:
-        """Keep the cell of a column that the schema does not know."""
-        label = self._labels[position]
-        self._rescued[label] = cell
-        self._findings.unknown_columns[label] = None
-
-    def _rescue_unfit(self, name: str, cell: str) -> None:
-        """Keep the cell of a column that is not of its type."""
-        label = self._labels[self._found[name]]
-        self._rescued[label] = cell
-        self._findings.unfit_cells[label] += 1
-
-    def _take_rescued(self) -> str:
-        """Return what the row has for `_rescued_data`, and begin anew."""
-        text = encode_json(self._rescued).decode()
-        self._rescued.clear()
-        return text
-
-    def _compile(self) -> Callable[[list[str]], Record]:
-        """Write the function that makes a record of a row's cells, for this header.
-
-        As `dataclasses` writes methods for fields: no loop over columns and no look-up of positions
-        is left for each row, which takes a fifth off the time of a whole run. Only names of the
-        schema's columns go into it, nothing from the file. All that is not a column begins with an
-        underscore, as no column of a report does. For a header of two columns and one unknown it is
-
-            def make_record(_cells):
-                try: title, units, _unknown_2, = _cells
-                except ValueError: title, units, _unknown_2, = pad_row(_cells)
-                if _unknown_2: _rescue_unknown(2, _unknown_2)
-                units = _parsed_units[units]
-                _digest = _digest_of(_encode((title,)))
-                line_id = f'{_digest.hex()}-{_count(_digest)}'
-                _rescued_data = _take_rescued() if _rescued else None
-                return _Record(line_id, report_month, title or None, units, _rescued_data)
-        """
-        columns = self._reader.columns
-        values = {name: f"{name} or None" for name in self._reader.layout.columns}
-        values |= {name: name for name in self._parsed}
-        lines = [
-            *self._unpacking(),
-            *(f"{name} = _parsed_{name}[{name}]" for name in self._parsed),
-            *self._identifying(),
-            "_rescued_data = _take_rescued() if _rescued else None",
-            f"return _Record({', '.join(values.get(name, name) for name in columns)})",
-        ]
-        names = self._names()
-        exec("\n    ".join(["def make_record(_cells):", *lines]), names)  # noqa: S102
-        return names["make_record"]  # type: ignore[no-any-return]
-
-    @cached_property
-    def _parsed(self) -> dict[str, _ParsedCells]:
-        """The columns of the header that are not text, and how each cell of theirs is read."""
-        return {
-            name: _ParsedCells(
-                self._reader.parse_number if parse is parse_number else parse,
-                functools.partial(self._rescue_unfit, name),
+        for name, count in self.nul_cells.items():
+            yield (
+                f"NUL characters in {_count(count, 'cell')} of {_quote(name)}, which PostgreSQL "
+                "does not accept. Set sanitize_null_text_characters in target-postgres."
             )
-            for name, parse in self._reader.layout.parsers.items()
-            if name in self._found
-        }
 
-    def _unpacking(self) -> Iterator[str]:
-        """Yield lines that give each cell of a row a name."""
-        cells = [f"_unknown_{position}" for position in range(len(self._labels))]
-        for name, position in self._found.items():
-            cells[position] = name
-        unpack = f"{', '.join(cells)}, ="
-        yield f"try: {unpack} _cells"
-        yield f"except ValueError: {unpack} pad_row(_cells)"
-        for position, cell in enumerate(cells):
-            if cell not in self._found:
-                yield f"if {cell}: _rescue_unknown({position}, {cell})"
+    def _time_warnings(self) -> Iterator[str]:
+        times = self._timestamps
+        if count := times.without_instant + times.without_date:
+            columns = f"transaction_at is null in {_count(count, 'row')}"
+            if times.without_date:
+                columns += f", transaction_date in {times.without_date:,} of them"
+            yield (
+                f"transaction times such as {_quote(times.example)} could not be converted to UTC: "
+                f"{columns}. transaction_time has them as written."
+            )
+        if times.replaced_zones:
+            yield (
+                f"transaction times such as {_quote(times.replaced_example)} have a zone that the "
+                "marketplace's country does not have: the marketplace's own was used in "
+                f"{_count(times.replaced_zones, 'row')}."
+            )
 
-    def _identifying(self) -> Iterator[str]:
-        """Yield lines that read the row's time, if reports have one, and make its key."""
-        layout = self._reader.layout
-        identity = list(layout.identity)
-        if "transaction_at" in layout.schema["properties"]:
-            yield "transaction_at, transaction_date = _parse_time(transaction_time, marketplace)"
-            # Which line item a row is depends on its minute in UTC: a restated month may be
-            # written in the other format, and the documented one has no seconds.
-            yield "_minute = transaction_at[:16] if transaction_at else _unread(transaction_time)"
-            identity.insert(0, "_minute")
-        yield f"_digest = _digest_of(_encode(({', '.join(identity)},)))"
-        yield "line_id = f'{_digest.hex()}-{_count(_digest)}'"
 
-    def _names(self) -> dict[str, Any]:
-        """Return the globals of the function."""
-        reader = self._reader
-        return {
-            # Columns that the header lacks: what an empty cell is.
-            **dict.fromkeys(reader.layout.columns, ""),
-            **dict.fromkeys(reader.layout.parsers),
-            **{f"_parsed_{name}": cells for name, cells in self._parsed.items()},
-            **reader.added,
-            "pad_row": self.pad_row,
-            "_rescue_unknown": self._rescue_unknown,
-            "_rescued": self._rescued,
-            "_take_rescued": self._take_rescued,
-            "_digest_of": xxh3_128_digest,
-            "_encode": encode_json,
-            "_parse_time": parse_time,
-            "_unread": self._findings.keep_unread_time,
-            "_count": reader.occurrences.count,
-            "_Record": reader.record_class,
-        }
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 class ReportReader:
@@ -414,64 +150,282 @@ class ReportReader:
     def __init__(
         self,
         layout: Layout,
-        added: Mapping[str, str],
+        constants: Mapping[str, str],
         columns: Sequence[str] | None = None,
-        parse_number: Callable[[str], Any] = parse_number,
+        parse_number: Callable[[str], Any] = parse_decimal,
     ) -> None:
         """Prepare to read.
 
         Args:
-            layout: what to look for.
-            added: values that are the same in every record, such as `report_month`.
-            columns: the columns that records have; None: all of the schema.
-            parse_number: what reads the cells of columns that hold numbers.
+            layout: the report's columns.
+            constants: values that all rows share, such as `report_month`.
+            columns: the columns that chunks have; None: all of the schema.
+            parse_number: what parses the cells of columns that contain numbers.
         """
-        self.findings = Findings()
+        parsers: dict[Kind, Callable[[str], Any]] = {
+            "date": parse_date,
+            "integer": parse_integer,
+            "number": parse_number,
+            "boolean": parse_boolean,
+        }
         self.layout = layout
-        self.added = added
-        self.parse_number = parse_number
+        self.constants = constants
         self.columns = list(layout.schema["properties"] if columns is None else columns)
-        self.record_class = msgspec.defstruct("Record", self.columns)
-        self.occurrences = _Occurrences()
+        self.parsed = {
+            name: ParsedCells(parsers[kind])
+            for name, kind in layout.kinds.items()
+            if kind != "text"
+        }
+        self.identity_dates = {
+            name: ParsedCells(normalize_date)
+            for name in layout.identity
+            if layout.kinds[name] == "date"
+        }
+        self.timestamps = TimestampReader()
+        self.findings = Findings(self.timestamps)
+        self.line_ids = LineIds()
+        self.rows = 0
+        """How many line items have been read."""
 
-    def read(self, file: IO[bytes]) -> Iterator[Record]:
+    def read(self, file: IO[bytes], file_format: FileFormat) -> Iterator[Chunk]:
         """Read all parts of a report, one after the other.
 
         Args:
-            file: the ZIP, checked by `check_zip`.
+            file: the report.
+            file_format: what `check_file` returned for it.
 
         Yields:
-            One record for each CSV row; no row is dropped or merged.
+            All rows, in order. Rows without any value and repetitions of the header are skipped.
 
         Raises:
-            UnreadableReportError: the ZIP has no CSV, the header is another report's, or the CSV
-                is broken.
+            UnreadableReportError: it is not this report, or the CSV is invalid.
         """
-        with open_parts(file, lambda: self.rows) as (parts, size):
-            self.occurrences = _Occurrences(min(size // _ROW_SIZE, _MAX_EXPECTED_ROWS))
+        self.findings.other_members = file_format.other_members
+        self.line_ids = LineIds(file_format.size // _ROW_SIZE)
+        with open_parts(file, file_format) as parts:
             for part in parts:
+                if part.encoding != "utf-8":
+                    self.findings.other_encodings.append(part.name)
                 yield from self._read_part(part)
 
-    @property
-    def rows(self) -> int:
-        """How many rows have been read."""
-        return self.occurrences.total
-
-    def _read_part(self, part: Part) -> Iterator[Record]:
-        # For the whole process: one report is read at a time.
-        codecs.register_error(_BAD_BYTES, self.findings.keep_bad_bytes)
-        text = io.TextIOWrapper(
-            part, encoding="utf-8-sig", errors=_BAD_BYTES, newline=part.line_end
-        )
-        csv.field_size_limit(_MAX_CELL)
-        # `strict`: a quote that is never closed would else swallow all rows that follow.
-        lines = csv.reader(text, strict=True)
-        # A line without any cell is no row, at the file's end or anywhere else.
-        rows = filter(None, lines)
+    def _read_part(self, part: Part) -> Iterator[Chunk]:
+        # `strict`: otherwise a quote that is never closed would swallow all rows that follow.
+        lines = csv.reader(part.text(), strict=True)
         try:
-            header = next(rows, None)
-            if header is not None:
-                yield from map(_RecordMaker(header, self).make_record, rows)
+            header = next(filter(any, lines), None)
+            if header is None:
+                return
+            table = _Table(header, self)
+            for rows in self._read_rows(lines, part):
+                chunk = table.read(rows, has_nul=part.has_nul)
+                if chunk.rows:
+                    self.rows += chunk.rows
+                    yield chunk
         except csv.Error as error:
-            message = f"{part.name[:200]!r} is no valid CSV at line {lines.line_num} ({error})"
+            message = f"{part.name} is not valid CSV at line {lines.line_num} ({error})"
             raise UnreadableReportError(message) from None
+
+    def _read_rows(self, lines: Iterator[list[str]], part: Part) -> Iterator[list[list[str]]]:
+        """Yield rows that have a value, some at a time."""
+        rows: list[list[str]] = []
+        most = _CHUNK_BYTES
+        for part.rows, row in enumerate(lines, 1):
+            if any(row):
+                rows.append(row)
+                if len(rows) == _CHUNK or part.size > most:
+                    yield rows
+                    rows = []
+                    most = part.size + _CHUNK_BYTES
+            else:
+                # A blank line is no row at all.
+                self.findings.empty_rows += bool(row)
+        yield rows
+
+
+class _Table:
+    """The rows under one header line."""
+
+    def __init__(self, header: list[str], reader: ReportReader) -> None:
+        _check_width(header)
+        layout = reader.layout
+        self._header = header
+        self._reader = reader
+        self._columns = reader.columns
+        self._findings = reader.findings
+        self._labels = label_columns(header)
+        self._found = layout.match(header)
+        self._unknown = sorted({*range(len(header))} - {*self._found.values()})
+        self._first = next(place for place, name in enumerate(header) if name)
+        self._names = {*header, *map("\ufeff{}".format, header)} - {""}
+        self._normalized = _normalize_row(header)
+        self._has_times = "transaction_at" in layout.schema["properties"]
+        self._rescued: dict[int, dict[str, str]] = defaultdict(dict)
+
+    def read(self, rows: list[list[str]], *, has_nul: bool) -> Chunk:
+        """Return the line items of some rows, each of which has a value."""
+        rows = self._skip_headers(rows)
+        if not rows:
+            return Chunk([], 0)
+        if {*map(len, rows)} != {len(self._header)}:
+            rows = [self._pad_row(number, row) for number, row in enumerate(rows)]
+        columns = list(zip(*rows, strict=True))
+        if has_nul:
+            self._count_nul(columns)
+        for place in self._unknown:
+            self._rescue_unknown(place, columns[place])
+        cells = {name: columns[place] for name, place in self._found.items()}
+        values = self._parse(cells)
+        values["line_id"] = self._make_line_ids(cells, values, [""] * len(rows))
+        values["_rescued_data"] = self._take_rescued(len(rows))
+        return Chunk([self._column(n, cells, values, len(rows)) for n in self._columns], len(rows))
+
+    def _column(
+        self,
+        name: str,
+        cells: Mapping[str, Sequence[str]],
+        values: Mapping[str, Sequence[Any]],
+        count: int,
+    ) -> Sequence[Any]:
+        if name in values:
+            return values[name]
+        if name in cells:
+            return [cell or None for cell in cells[name]]
+        return [self._reader.constants.get(name)] * count
+
+    def _skip_headers(self, rows: list[list[str]]) -> list[list[str]]:
+        # A header line among the rows, if there is one, has one of its names in this column.
+        place = self._first
+        if self._names.isdisjoint([row[place] for row in rows if len(row) > place]):
+            return rows
+        return [row for row in rows if not self._is_header(row)]
+
+    def _is_header(self, row: list[str]) -> bool:
+        """Return whether a row repeats the header line, and count it.
+
+        Raises:
+            UnreadableReportError: it is a header line with other columns.
+        """
+        if row[self._first : self._first + 1] and row[self._first] in self._names:
+            if _normalize_row(row) == self._normalized:
+                self._findings.repeated_headers += 1
+                return True
+            if self._reader.layout.is_header(row):
+                message = "a second header line has other columns than the first"
+                raise UnreadableReportError(message)
+        return False
+
+    def _pad_row(self, number: int, row: list[str]) -> list[str]:
+        """Return a row that has the header's width; surplus cells are rescued."""
+        width = len(self._header)
+        if len(row) == width:
+            return row
+        _check_width(row)
+        surplus = {
+            unique_label(f"column {position}", position, self._labels): cell
+            for position, cell in enumerate(row[width:], width + 1)
+            if cell
+        }
+        if surplus:
+            self._rescued[number] |= surplus
+            self._findings.long_rows += 1
+        self._findings.short_rows += len(row) < width
+        return row[:width] + [""] * (width - len(row))
+
+    def _count_nul(self, columns: list[tuple[str, ...]]) -> None:
+        for label, cells in zip(self._labels, columns, strict=True):
+            if count := sum("\0" in cell for cell in cells):
+                self._findings.nul_cells[label] += count
+
+    def _rescue_unknown(self, place: int, cells: Sequence[str]) -> None:
+        """Keep the cells of a column that the schema does not have."""
+        if any(cells):
+            label = self._labels[place]
+            self._findings.unknown_columns[label] = None
+            for number, cell in enumerate(cells):
+                if cell:
+                    self._rescued[number][label] = cell
+
+    def _parse(self, cells: Mapping[str, Sequence[str]]) -> dict[str, Sequence[Any]]:
+        """Parse the columns that are not text; cells that do not fit are rescued."""
+        columns: dict[str, Sequence[Any]] = {}
+        for name, parsed in self._reader.parsed.items():
+            if name not in cells:
+                continue
+            failures = parsed.failures
+            columns[name] = values = list(map(parsed.__getitem__, cells[name]))
+            is_amount = self._reader.layout.kinds[name] == "number"
+            if is_amount:
+                self._findings.amounts += len(values) - cells[name].count("")
+            if parsed.failures > failures:
+                unfit = [
+                    (number, cell)
+                    for number, (cell, value) in enumerate(zip(cells[name], values, strict=True))
+                    if value is None and cell
+                ]
+                label = self._labels[self._found[name]]
+                self._findings.unfit_cells[label] += len(unfit)
+                for number, cell in unfit:
+                    self._rescued[number][label] = cell
+                if is_amount:
+                    self._findings.unread_amounts += len(unfit)
+                    example = f"{_quote(unfit[0][1])} in {_quote(label)}"
+                    self._findings.unread_amount = self._findings.unread_amount or example
+        return columns
+
+    def _make_line_ids(
+        self,
+        cells: Mapping[str, Sequence[str]],
+        values: dict[str, Sequence[Any]],
+        empty: Sequence[str],
+    ) -> list[str]:
+        """Return the keys of the rows; add the columns that are made of transaction times."""
+        identity: list[Sequence[Any]] = []
+        if self._has_times:
+            times = cells.get("transaction_time", empty)
+            marketplaces = cells.get("marketplace", empty)
+            read = self._reader.timestamps.read(times, marketplaces)
+            values |= {"transaction_at": read.at, "transaction_date": read.day}
+            identity.append(read.written)
+        for name in self._reader.layout.identity:
+            if name in self._reader.identity_dates and name in cells:
+                normalized = self._reader.identity_dates[name]
+                identity.append(list(map(normalized.__getitem__, cells[name])))
+            elif name in values:
+                # A cell that cannot be parsed still distinguishes line items.
+                identity.append(
+                    [
+                        cell or None if value is None else value
+                        for cell, value in zip(cells[name], values[name], strict=True)
+                    ]
+                )
+            elif name in self._reader.parsed:
+                identity.append([None] * len(empty))
+            else:
+                identity.append(cells.get(name, empty))
+        return self._reader.line_ids.make(zip(*identity, strict=True))
+
+    def _take_rescued(self, count: int) -> Sequence[str | None]:
+        """Return the values of `_rescued_data`."""
+        texts: list[str | None] = [None] * count
+        for number, cells in self._rescued.items():
+            texts[number] = encode_json(cells).decode()
+        self._rescued.clear()
+        return texts
+
+
+def _normalize_row(row: Sequence[str]) -> list[str]:
+    """Return a row's names as they are compared, without empty ones at its end."""
+    names = list(map(normalize_header, row))
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _check_width(cells: Sequence[str]) -> None:
+    if len(cells) > _MAX_CELLS:
+        message = f"the CSV has a row of {len(cells):,} cells"
+        raise UnreadableReportError(message)
+
+
+def _quote(text: str) -> str:
+    return repr(text[:_MAX_QUOTED])
