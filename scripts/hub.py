@@ -1,4 +1,4 @@
-"""The tap's entry in Meltano's hub, made from `--about`. Run it as a module to write it."""
+"""The tap's definition in Meltano's hub, generated from `--about`."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ ENTRY = Path(__file__).parent.parent / "docs" / "hub" / "tap-amazon-appstore.yml
 
 PREREQ = """\
 You need a security profile that is attached to the Reporting API. An administrator of the
-developer account makes it once:
+developer account creates it once:
 
 1. In the [Developer Console](https://developer.amazon.com/dashboard) open **Apps & Services**,
-   **API Access** (in newer consoles **Settings**, **API Access**) and choose the **Reporting API**.
+   **API Access** (in newer consoles **My Settings**, **API Access**) and choose the **Reporting
+   API**.
 2. Create a new security profile.
 3. Copy Client ID and Client Secret from the profile's **Web Settings** tab.
 4. Go back to the **Reporting API**, choose the profile and **Attach** it. Without this step signing
@@ -31,9 +32,10 @@ developer account makes it once:
 """
 
 USAGE = """\
-### Check the link
+### Check access
 
-This takes seconds, reads no report, and says for each stream whether the account may read it:
+This takes at most 10 seconds, downloads no report, and prints for each stream whether the account
+has access:
 
 ```bash
 meltano invoke tap-amazon-appstore --test
@@ -42,15 +44,16 @@ meltano invoke tap-amazon-appstore --test
 ### What a run reads
 
 The first run reads every month since `start_date`. Later runs check the bookmark's month and
-`lookback_months` months before it, and download only the reports that Amazon has written anew. Once
-a day is often enough.
+`lookback_months` months before it, and download only the reports that have changed. Amazon updates
+them once a day.
 
-Amounts are exact decimals in the marketplace's currency: use a loader that keeps them so.
+Amounts are exact decimals in the marketplace's currency. If the loader converts numbers to floats,
+set `use_singer_decimal`.
 
 ### Optional streams
 
-The `earnings` stream is not selected by default. A selection of your own takes the place of the
-default one, so name all streams that you want:
+The `earnings` stream is not selected by default. A `select` replaces the default selection, so list
+all streams that you want:
 
 ```yaml
 select:
@@ -60,8 +63,8 @@ select:
 ```
 """
 
-# What the tap cannot say of itself. The hub calls a variant by the account that holds its
-# repository, and rates its quality itself.
+# What `--about` does not contain. The hub names a variant after the account that has its repository,
+# and rates the quality itself.
 FACTS = {
     "domain_url": "https://developer.amazon.com/docs/reports-promo/reporting-API.html",
     "keywords": ["api", "meltano_sdk"],
@@ -74,12 +77,12 @@ FACTS = {
     "variant": "community",
 }
 
-# `faker` would have to be installed beside the tap.
+# Needs `faker`, which the tap does not install.
 WITHOUT_EFFECT = "faker_config"
 
 
 def entry() -> str:
-    """Return the entry, ordered and indented as the hub wants it."""
+    """Return the definition, ordered and indented as the hub requires."""
     about = _ask("--about", "--format=json")
     name = about["name"]
     settings = sorted(_settings(about["settings"]), key=lambda setting: str(setting["name"]))
@@ -122,11 +125,11 @@ def _select() -> list[str]:
 
 
 def _settings(schema: dict[str, Any], prefix: str = "") -> Iterator[dict[str, Any]]:
-    """Yield the settings; the parts of an object are settings of their own, `outer.inner`."""
+    """Yield the settings; those within an object are named `outer.inner`."""
     for name, definition in schema["properties"].items():
         if name == WITHOUT_EFFECT:
             continue
-        # The properties of stream maps are streams, which nobody can list.
+        # The properties of stream maps are streams with any name.
         if definition.get("properties") and name != "stream_maps":
             yield from _settings(definition, f"{prefix}{name}.")
         else:
@@ -155,9 +158,4 @@ def _kind(definition: dict[str, Any]) -> str:
     if definition.get("format") == "date":
         return "date_iso8601"
     kind: str = definition["type"][0]
-    return kind
-
-
-if __name__ == "__main__":
-    ENTRY.parent.mkdir(parents=True, exist_ok=True)
-    ENTRY.write_text(entry(), encoding="utf-8")
+    return "decimal" if kind == "number" else kind

@@ -1,4 +1,4 @@
-"""The parts of the README that are made from the code. Run it as a module to write them."""
+"""The parts of the README that are generated from the code."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def parts() -> dict[str, str]:
-    """Return the made parts by the names of their markers."""
+    """Return the generated parts by the names of their markers."""
     tap = TapAmazonAppstore(config={}, validate_config=False)
     return {"settings": _settings(), "streams": "\n\n".join(map(_stream, tap.discover_streams()))}
 
 
 def with_parts(text: str) -> str:
-    """Return a README with its made parts made anew."""
+    """Return a README with its generated parts replaced."""
     for name, part in parts().items():
         match = re.search(rf"<!-- {name}:[^\n]*-->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
         if match is None:
@@ -48,7 +48,7 @@ def _settings() -> str:
         (f"`{name}`", _kind(definition), _default(definition), definition["description"])
         for name, definition in own_settings().items()
     ]
-    return _table(("setting", "kind", "default", ""), rows)
+    return _table(("Setting", "Kind", "Default", "Description"), rows)
 
 
 def _kind(definition: dict[str, Any]) -> str:
@@ -66,7 +66,7 @@ def _stream(stream: Any) -> str:  # noqa: ANN401
         for name, definition in stream.schema["properties"].items()
     ]
     title = f"### `{stream.name}`\n\n{stream.__doc__}\n\n"
-    return title + _table(("column", "type", "meaning"), rows)
+    return title + _table(("Column", "Type", "Description"), rows)
 
 
 def _type(definition: dict[str, Any]) -> str:
@@ -77,7 +77,3 @@ def _type(definition: dict[str, Any]) -> str:
 def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-if __name__ == "__main__":
-    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
