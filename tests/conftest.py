@@ -155,9 +155,11 @@ def catalog_with(
     selected: Collection[str] = ("sales", "subscriptions"),
     deselected: Mapping[str, Collection[str]] | None = None,
     replication_method: str = "INCREMENTAL",
+    use_singer_decimal: bool = False,
 ) -> dict[str, Any]:
     """Return the catalog with these streams selected, but these columns of them deselected."""
-    catalog = TapAmazonAppstore(config={}, validate_config=False).catalog_dict
+    config = {"use_singer_decimal": use_singer_decimal}
+    catalog = TapAmazonAppstore(config=config, validate_config=False).catalog_dict
     for entry in catalog["streams"]:
         stream = entry["tap_stream_id"]
         entry["replication_method"] = replication_method

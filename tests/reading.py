@@ -1,4 +1,4 @@
-"""How the tests of report files read them, within the process."""
+"""Reading of report files in process, for tests."""
 
 from __future__ import annotations
 
@@ -10,18 +10,16 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from sandbox import make_csv, make_zip
 from tap_amazon_appstore import schemas
-from tap_amazon_appstore.reading.archive import (
-    BrokenDownloadError,
-    UnreadableReportError,
-    check_zip,
-)
-from tap_amazon_appstore.reading.reader import Layout, ReportReader
+from tap_amazon_appstore.output.stream_maps import rows as rows_of
+from tap_amazon_appstore.reading.archive import FileFormat, check_file
+from tap_amazon_appstore.reading.errors import BrokenDownloadError, UnreadableReportError
+from tap_amazon_appstore.reading.header import Layout
+from tap_amazon_appstore.reading.reader import ReportReader
 from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
 from tests.data import EARNINGS, SALE, SUBSCRIPTION
 
@@ -31,14 +29,19 @@ if TYPE_CHECKING:
 Row = dict[str, str]
 Record = dict[str, Any]
 
-ADDED = {"report_month": "2024-03-01", "report_last_modified": "2024-04-03T12:30:00+00:00"}
+ADDED = {
+    "report_month": "2024-03-01",
+    "report_period": "2024-03",
+    "report_last_modified": "2024-04-03T12:30:00+00:00",
+}
 
 property_test = settings(deadline=None, max_examples=50)
 
 
 def _layout(name: str, identity: tuple[str, ...]) -> Layout:
-    schema = resources.files(schemas).joinpath(f"{name}.json").read_text(encoding="utf-8")
-    return Layout(json.loads(schema), identity)
+    text = resources.files(schemas).joinpath(f"{name}.json").read_text(encoding="utf-8")
+    schema = json.loads(text)
+    return Layout(schema, identity, frozenset(schema["x-documented"]))
 
 
 SALES = _layout("sales", SalesStream.identity)
@@ -49,7 +52,7 @@ KINDS = [(SALES, SALE), (SUBSCRIPTIONS, SUBSCRIPTION), (EARNED, EARNINGS)]
 
 @dataclass(frozen=True)
 class Report:
-    """What reading a file gave."""
+    """Records and warnings of a report."""
 
     records: list[Record]
     warnings: list[str]
@@ -61,35 +64,41 @@ class Report:
 
     @property
     def rescued(self) -> list[dict[str, str]]:
-        """What each record's `_rescued_data` holds."""
+        """The cells in each record's `_rescued_data`."""
         return [json.loads(record["_rescued_data"] or "{}") for record in self.records]
 
 
+def check(file: IO[bytes], layout: Layout = SALES, *, is_complete: bool = False) -> FileFormat:
+    """Check a download, as the tap does."""
+    return check_file(file, layout=layout, is_complete=is_complete)
+
+
 def read_file(reader: ReportReader, file: IO[bytes]) -> Iterator[Record]:
-    """Read an archive, each record by its columns' names."""
-    return map(msgspec.structs.asdict, reader.read(file))
+    """Check and read a download, each record by its columns' names."""
+    for chunk in reader.read(file, check(file, reader.layout, is_complete=True)):
+        assert all(len(column) == chunk.rows for column in chunk.columns)
+        yield from rows_of(reader.columns, chunk.columns)
 
 
-def read_zip(archive: bytes, layout: Layout = SALES) -> Report:
-    """Check an archive and read it, as the tap does with a download."""
-    file = io.BytesIO(archive)
-    check_zip(file)
+def read_body(body: bytes, layout: Layout = SALES) -> Report:
+    """Check a download and read it, as the tap does."""
     reader = ReportReader(layout, ADDED)
-    records = list(read_file(reader, file))
+    records = list(read_file(reader, io.BytesIO(body)))
+    assert len(records) == reader.rows
     return Report(records, list(reader.findings.warnings()))
 
 
-def try_to_read_zip(archive: bytes, layout: Layout = SALES) -> Report | str:
-    """Read an archive, or return the sentence with which it is refused."""
+def try_to_read(body: bytes, layout: Layout = SALES) -> Report | str:
+    """Read a download, or return the error's text if it is refused."""
     try:
-        return read_zip(archive, layout)
-    except (BrokenDownloadError, UnreadableReportError) as refusal:
-        return str(refusal)
+        return read_body(body, layout)
+    except (BrokenDownloadError, UnreadableReportError) as error:
+        return str(error)
 
 
 def read_csv(content: str | bytes, layout: Layout = SALES) -> Report:
     """Read a report of one part."""
-    return read_zip(make_zip({"sales-2024-03-00000.csv": content}), layout)
+    return read_body(make_zip({"sales-2024-03-00000.csv": content}), layout)
 
 
 def read_rows(rows: Iterable[Mapping[str, str]], layout: Layout = SALES) -> Report:
@@ -132,3 +141,11 @@ cells = st.one_of(
     timeish,
     st.sampled_from(["", " ", "1", "-4.90", "Yes", "no", "NA", "2024-03-01", 'a, "b"\r\nc']),
 )
+
+NOT_DATES = [
+    *["NA", " ", "-", "2024", "1711000000", "20240301", "2024/03/01", "01.03.2024", "May 1, 2024"],
+    *["13/45/24", "31/03/24", "02/30/24", "2023-02-29", "2024-00-10", "2024-13-01", "0000-01-01"],
+    *["03/21/024", "03/21/1", "٠٣/٢١/٢٤", "2024-03-01 1", "2024-03-01 12:00:00 2024"],
+    *["2024-03-01 12:00 CET\nx", "2024-03-01 12:00:07:00", "2024-03-01 12:00:07:00 CET"],
+    *["2024-03-01 :00:00", "2024-03-01:00", "2024-03-01 12:39.5 CET"],
+]

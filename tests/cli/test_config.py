@@ -1,4 +1,4 @@
-"""Settings that cannot work are refused at the start, before anything is asked of Amazon."""
+"""Invalid settings are rejected at startup, before a request is sent."""
 
 from __future__ import annotations
 
@@ -12,83 +12,61 @@ from tests.data import MONTH, publish
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Runs follow each other at once.
+pytestmark = pytest.mark.unlimited
 
-@pytest.mark.parametrize(
-    ("settings", "sentences"),
-    [
-        (
-            {
-                "client_id": " ",
-                "client_secret": "",
-                "api_url": "http://example.com",
-                "auth_url": "https://[",
-                "start_date": "",
-                "end_date": "2024-13-01",
-            },
-            [
-                "client_id is empty",
-                "client_secret is empty",
-                "api_url must be an https:// URL (http:// is for the loopback address alone)",
-                "auth_url must be an https:// URL (http:// is for the loopback address alone)",
-                "start_date is '', which is not a date such as 2024-03-01",
-                "end_date is '2024-13-01', which is not a date such as 2024-03-01",
-            ],
-        ),
-        (
-            {"start_date": "2024-05-01", "end_date": "2024-04-30"},
-            ["end_date is before start_date"],
-        ),
-        (
-            {"start_date": "2015-01-01", "end_date": "2017-12-31"},
-            ["end_date is before 2018-01, the first month that Amazon has reports of"],
-        ),
-        (
-            {"start_date": "2999-01-01", "end_date": None},
-            ["start_date is in a month that has not begun"],
-        ),
-        (
-            {"lookback_months": -1},
-            ["-1 is less than the minimum of 0 in config['lookback_months']"],
-        ),
-        ({"user_agent": "two\nlines"}, ["user_agent must be a single line of ASCII text"]),
-        (
-            {"stream_maps": {"__else__": {}, "sales": {"line_id": "line_id", "__else__": ""}}},
-            [
-                "stream_maps.__else__ must be null, which removes what is not named",
-                "stream_maps.sales.__else__ must be null, which removes what is not named",
-            ],
-        ),
-    ],
-    ids=[
-        "one by one",
-        "end before start",
-        "end before Amazon",
-        "start to come",
-        "negative lookback",
-        "user agent",
-        "stream maps",
-    ],
-)
-def test_settings_that_cannot_work_are_refused_with_a_sentence_each(
-    tap: Tap, settings: dict[str, object], sentences: list[str]
-) -> None:
-    run = tap.run(**settings)  # type: ignore[arg-type]
+UNSAFE = "it has blanks, control characters, backslashes or non-ASCII characters"
+
+
+def test_each_invalid_setting_is_rejected_in_a_sentence(tap: Tap) -> None:
+    run = tap.run(
+        client_id=" ",
+        lookback_months=2,
+        requests_per_second=2.5,
+        api_url="http://remote\\@127.0.0.1/",
+        start_date="2024-05-01",
+        end_date="2024-04-30",
+        batch_config={"encoding": {"format": "jsonl"}, "storage": {"root": "memory://x"}},
+    )
 
     assert run.code == 1
-    assert run.log("ERROR") == sentences
-    assert run.log("WARNING") == []
-    assert run.stdout == ""
-    assert tap.account.requests == []
+    assert [error.split("; for example ")[0] for error in run.log("ERROR")] == [
+        "client_id is empty",
+        f"api_url must be an https:// URL: {UNSAFE}",
+        "end_date must not be before start_date, not '2024-04-30'",
+        "batch_config.storage.root must be a path, a file:// URL or an s3:// URL",
+    ]
+    assert (run.log("WARNING"), run.stdout, tap.account.requests) == ([], "", [])
 
 
-def test_settings_that_are_missing_are_named() -> None:
+def test_missing_settings_are_named() -> None:
     run = execute(str(TAP))
 
     assert run.code == 1
     assert run.log("ERROR") == [
-        "'client_id' is a required property",
-        "'client_secret' is a required property",
+        "client_id is missing; for example amzn1.application-oa2-client.1234",
+        "client_secret is missing; for example amzn1.oa2-cs.v1.1234",
     ]
+
+
+def test_an_unknown_log_level_is_named() -> None:
+    run = execute(str(TAP), "--discover", env={"LOGLEVEL": "chatty"})
+
+    assert (run.code, run.stdout) == (1, "")
+    assert run.stderr == (
+        "The log could not be configured (Unknown level: 'CHATTY'). Check LOGLEVEL (DEBUG, INFO, "
+        "WARNING or ERROR) and SINGER_SDK_LOG_CONFIG.\n"
+    )
+
+
+def test_null_is_the_default_and_an_unknown_setting_is_a_warning(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+    everything = tap.catalog(selected=[])
+
+    run = tap.read("--catalog", everything, start_date=None, startdate="2024-01-01")
+
+    assert run.log("WARNING") == ["unknown setting startdate; did you mean start_date?"]
+    assert run.log("ERROR") == []
 
 
 def test_settings_may_come_from_the_environment(tap: Tap, tmp_path: Path) -> None:
@@ -98,6 +76,7 @@ def test_settings_may_come_from_the_environment(tap: Tap, tmp_path: Path) -> Non
         "TAP_AMAZON_APPSTORE_START_DATE": "2024-03-01",
         "TAP_AMAZON_APPSTORE_END_DATE": "2024-03-01",
         "TAP_AMAZON_APPSTORE_LOOKBACK_MONTHS": "0",
+        "TAP_AMAZON_APPSTORE_REQUESTS_PER_SECOND": "2.5",
     }
 
     run = execute(str(TAP), "--config=ENV", env=env, cwd=tmp_path)
@@ -109,7 +88,8 @@ def test_settings_may_come_from_the_environment(tap: Tap, tmp_path: Path) -> Non
     )
 
     assert len(run.records()) == 3
+    assert f"Using client ID ...{tap.account.client_id[-4:]}" in run.log("INFO")
     assert wrong.code == 1
-    assert len(wrong.log("ERROR")) == 1
-    assert "a value that cannot work" in wrong.log("ERROR")[0]
-    assert "'two'" in wrong.log("ERROR")[0]
+    (error,) = wrong.log("ERROR")
+    assert error.startswith("lookback_months (from TAP_AMAZON_APPSTORE_LOOKBACK_MONTHS) must be an")
+    assert error.endswith("integer of at least 0, not 'two'; for example 2")

@@ -1,65 +1,97 @@
-"""`--test` says within seconds, for each stream, whether this account may read it."""
+"""`--test` reports within seconds, for each stream, whether access is proven."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 from werkzeug import Response
 
+from sandbox import make_csv
+from tap_amazon_appstore.months import current_month
 from tests.conftest import TAP, Tap, execute
+from tests.data import EARNINGS, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
+    from sandbox.calls import Call
+    from sandbox.faults import Answer
 
 
-def test_a_linked_account_may_read_all_streams(tap: Tap) -> None:
+def outcomes(stderr: str) -> list[str]:
+    """Return level and text of the lines about streams."""
+    lines = [line.split(" | ") for line in stderr.splitlines()]
+    streams = ("sales", "subscriptions", "earnings")
+    return [f"{line[1].strip()} {line[3]}" for line in lines if line[3].startswith(streams)]
+
+
+def test_a_report_confirms_access_and_none_does_not_prove_it(tap: Tap) -> None:
+    publish(tap.account, current_month())
+    tap.account.put_report("earnings", current_month(), make_csv([EARNINGS]))
+
     run = tap.run("--test", start_date="2018-01-01", end_date=None)
 
     assert run.code == 0, run.stderr
-    assert [text for text in run.log("INFO") if "may read" in text] == [
-        f"{stream}: this account may read it" for stream in ("sales", "subscriptions", "earnings")
+    assert outcomes(run.stderr) == [
+        "INFO sales: access confirmed",
+        "WARNING subscriptions: no report found yet, so access is not proven",
+        "INFO earnings (optional): access confirmed",
     ]
-    assert [request.service for request in tap.account.requests] == ["lwa", *["api"] * 3]
+    assert {request.service for request in tap.account.requests} == {"lwa", "api"}
     assert run.stdout == ""
 
 
-def test_a_stream_that_may_not_be_read_is_told(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_denied_access_to_a_default_stream_fails(sandbox: Sandbox, tmp_path: Path) -> None:
     run = Tap(sandbox.add_account(reports=["sales"]), tmp_path).run("--test")
 
     assert run.code == 1
-    assert len(run.log("ERROR")) == 1
-    assert run.log("ERROR")[0].startswith("subscriptions: this account may NOT read it; ")
-    assert "attached to the Reporting API" in run.log("ERROR")[0]
-    assert "sales: this account may read it" in run.log("INFO")
-    assert "earnings (optional): this account may not read it" in run.log("WARNING")
+    (error,) = run.log("ERROR")
+    assert error.startswith("subscriptions: access denied (HTTP 403). Check that the account's")
+    assert any("earnings (optional): access denied" in text for text in run.log("WARNING"))
 
 
-def test_a_stream_of_which_nothing_can_be_said_keeps_no_other_from_being_told(tap: Tap) -> None:
-    teapot = Response("A teapot", 418)
-    tap.account.inject_fault("api", teapot, times=None, report="sales")
+def test_a_wrong_secret_fails(tap: Tap) -> None:
+    run = tap.run("--test", client_secret=tap.account.client_secret[:-1])
+
+    assert run.code == 1
+    (error,) = run.log("ERROR")
+    assert "(invalid_client)" in error
+    assert "Traceback" not in run.stderr
+
+
+def test_an_api_that_is_not_found_names_api_url(tap: Tap) -> None:
+    tap.account.fail("api-404", times=None)
 
     run = tap.run("--test")
 
     assert run.code == 1
-    assert [error.partition(":")[0] for error in run.log("ERROR")] == ["sales"]
-    assert "refused the request (418)" in run.log("ERROR")[0]
-    assert "subscriptions: this account may read it" in run.log("INFO")
-    assert "Traceback" not in run.stderr
+    assert len(run.log("ERROR")) == 2
+    assert all("HTTP 404" in error and "check api_url" in error for error in run.log("ERROR"))
 
 
-def test_a_wrong_secret_is_told(tap: Tap) -> None:
-    run = tap.run("--test", client_secret=tap.account.client_secret[:-1])
+def test_it_takes_at_most_10_seconds_and_no_patience_with_a_rate_limit(tap: Tap) -> None:
+    def hang(_: Call, answer: Answer) -> Response:
+        time.sleep(12)
+        return answer()
 
-    assert run.code == 1
-    assert len(run.log("ERROR")) == 1
-    assert "(invalid_client)" in run.log("ERROR")[0]
-    assert "Traceback" not in run.stderr
+    tap.account.inject_fault("api", Response(status=429), times=None, report="sales")
+    tap.account.inject_fault("api", hang, times=None, report="subscription")
+    started = time.monotonic()
+
+    run = tap.run("--test")
+
+    assert time.monotonic() - started < 10
+    assert run.code == 0
+    assert outcomes(run.stderr)[:2] == [
+        "WARNING sales: rate-limited; try again later",
+        "WARNING subscriptions: not checked: out of time",
+    ]
 
 
-def test_schemas_can_be_written_alone(tap: Tap) -> None:
+def test_schemas_can_be_written_without_requests(tap: Tap) -> None:
     run = tap.read("--test=schema")
 
     assert [(message["type"], message["stream"]) for message in run.messages] == [

@@ -1,4 +1,4 @@
-"""Files that the command is given and cannot read are refused, each with a sentence."""
+"""Files that the command cannot use are named in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import TAP, execute
+from tests.conftest import TAP, catalog_with, execute
+from tests.data import MONTH, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,34 +16,36 @@ if TYPE_CHECKING:
     from tests.conftest import Tap
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "No such file or directory"),
-        ("{oops", "is no JSON"),
-        ("[]", "is no JSON object"),
-    ],
-    ids=["missing", "no JSON", "no object"],
-)
-def test_a_settings_file_that_cannot_be_read_is_named(
-    tmp_path: Path, content: str | None, words: str
-) -> None:
+def test_a_configuration_that_does_not_exist_is_named(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
-    if content:
-        path.write_text(content, encoding="utf-8")
 
     run = execute(str(TAP), "--config", str(path))
 
     assert run.code == 1
     assert len(run.stderr.splitlines()) == 1
-    assert str(path) in run.log("ERROR")[0]
-    assert words in run.log("ERROR")[0]
+    assert run.log("ERROR") == [f"--config {path} could not be read: No such file or directory"]
 
 
-@pytest.mark.parametrize("option", ["--state", "--catalog"])
-@pytest.mark.parametrize("content", ["{oops", "[]"])
-def test_a_state_or_catalog_that_cannot_be_read_is_refused(
-    tap: Tap, tmp_path: Path, option: str, content: str
+# Runs follow each other at once.
+pytestmark = pytest.mark.unlimited
+
+DEEP = '{"a":' * 200 + "1" + "}" * 200
+RENAMED = catalog_with()
+RENAMED["streams"][0]["stream"] = "renamed"
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "problem"),
+    [
+        ("--config", DEEP, " has more than 100 levels"),
+        ("--state", '{"bookmarks": {"sales": NaN}}', " is not valid JSON: NaN is not a JSON value"),
+        ("--catalog", '{"streams": []}', " is not a valid Singer catalog. Generate a catalog with"),
+        ("--catalog", json.dumps(RENAMED), ": tap_stream_id 'earnings' and stream 'renamed' diff"),
+    ],
+    ids=["deep", "NaN", "no catalog", "renamed"],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    tap: Tap, tmp_path: Path, option: str, content: str, problem: str
 ) -> None:
     path = tmp_path / "broken.json"
     path.write_text(content, encoding="utf-8")
@@ -51,30 +54,35 @@ def test_a_state_or_catalog_that_cannot_be_read_is_refused(
 
     assert run.code == 1
     (error,) = run.log("ERROR")
-    assert error.startswith(f"{option} cannot be read: it is no JSON")
+    assert error.startswith(f"{option} {path}{problem}")
+    assert "Traceback" not in run.stderr
+    assert tap.account.requests == []
 
 
-@pytest.mark.parametrize("bookmarks", [[], {"sales": 7}])
-def test_a_state_of_another_form_is_refused(tap: Tap, bookmarks: object) -> None:
-    run = tap.run(state={"bookmarks": bookmarks})
+@pytest.mark.usefixtures("sales_alone")
+@pytest.mark.parametrize("content", ["", {"bookmarks": {"sales": 7}}], ids=["empty", "unreadable"])
+def test_a_state_without_a_bookmark_is_read_from_start_date(
+    tap: Tap, tmp_path: Path, content: object
+) -> None:
+    publish(tap.account, MONTH)
+    path = tmp_path / "a-state.json"
+    path.write_text(json.dumps(content) if content else "", encoding="utf-8")
 
-    assert run.code == 1
-    (error,) = run.log("ERROR")
-    assert "correct or remove the state" in error
+    run = tap.read("--state", str(path))
+
+    assert len(run.records()) == 3
+    assert len(run.log("WARNING")) == bool(content)
 
 
-@pytest.mark.parametrize(
-    "catalog",
-    [{}, {"streams": []}, {"streams": {"sales": {}}}, {"streams": [{"stream": "sales"}]}],
-    ids=["no streams", "no stream", "no list", "no id"],
-)
-def test_a_catalog_of_another_form_is_refused(tap: Tap, tmp_path: Path, catalog: object) -> None:
-    path = tmp_path / "other.json"
-    path.write_text(json.dumps(catalog), encoding="utf-8")
+@pytest.mark.usefixtures("sales_alone")
+def test_an_edited_version_of_a_file_reads_its_month_again(tap: Tap) -> None:
+    publish(tap.account, MONTH)
+    state = tap.read().state
+    (version,) = state["bookmarks"]["sales"]["files"].values()
+    assert tap.read(state=state).records() == []
+    version["etag"] = "a\r\nX-Header: b"
 
-    run = tap.run("--catalog", str(path))
+    run = tap.read(state=state)
 
-    assert run.code == 1
-    assert run.log("ERROR") == [
-        "--catalog cannot be read: it is no Singer catalog; make one with --discover"
-    ]
+    assert len(run.records()) == 3
+    assert "a" not in {r.headers.get("If-None-Match") for r in tap.account.requests}

@@ -17,13 +17,21 @@ if TYPE_CHECKING:
     from sandbox.faults import Answer
     from tests.conftest import Tap
 
+# Runs follow each other at once.
+pytestmark = pytest.mark.unlimited
+
 MONTHS = [date(2024, month, 1) for month in (1, 2, 3)]
 FULL_TABLE = "FULL_TABLE"
 
 
-@pytest.mark.parametrize("method", ["INCREMENTAL", FULL_TABLE])
-@pytest.mark.parametrize("stream_maps", [None, {"sales": {"copied_title": "title"}}])
-@pytest.mark.parametrize("streams", [["sales"], ["sales", "subscriptions"]])
+@pytest.mark.parametrize(
+    ("method", "stream_maps", "streams"),
+    [
+        ("INCREMENTAL", None, ["sales"]),
+        (FULL_TABLE, {"sales": {"copied_title": "title"}}, ["sales", "subscriptions"]),
+    ],
+    ids=["INCREMENTAL", FULL_TABLE],
+)
 def test_first_run_and_next_run(
     tap: Tap, method: str, stream_maps: dict[str, Any] | None, streams: list[str]
 ) -> None:

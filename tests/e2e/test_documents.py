@@ -12,7 +12,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from sandbox import make_csv
-from scripts.readme import README, own_settings, with_parts
+from scripts.__main__ import FILES
+from scripts.readme import README, own_settings
 from tests.conftest import execute
 from tests.data import MONTH, sale
 
@@ -30,10 +31,10 @@ def meltano_plugin() -> dict[str, Any]:
     return dict(plugin)
 
 
-def test_made_parts_of_the_readme_are_up_to_date() -> None:
-    text = README.read_text(encoding="utf-8")
-
-    assert text == with_parts(text), "run: uv run python -m scripts.readme"
+@pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
+def test_generated_files_are_up_to_date(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text == FILES[path](text), "run: uv run python -m scripts"
 
 
 def test_every_setting_has_a_title_and_a_description() -> None:
@@ -50,40 +51,10 @@ def test_about_lists_the_settings(tap: Tap) -> None:
         assert listed[name].get("secret", False) == setting.get("secret", False)
 
 
-def test_meltano_yml_has_the_same_settings(meltano_plugin: dict[str, Any]) -> None:
-    listed = {setting["name"]: setting for setting in meltano_plugin["settings"]}
-
-    assert list(listed) == list(own_settings())
-    for name, setting in own_settings().items():
-        assert listed[name]["label"] == setting["title"]
-        assert listed[name]["description"] == setting["description"]
-        assert listed[name].get("value") == setting.get("default")
-        assert listed[name].get("sensitive", False) == setting.get("secret", False)
-
-
 def test_meltano_yml_requires_what_the_tap_requires(meltano_plugin: dict[str, Any]) -> None:
     required = [name for name, setting in own_settings().items() if setting["required"]]
 
     assert meltano_plugin["settings_group_validation"] == [required]
-
-
-def test_meltano_yml_has_the_capabilities(tap: Tap, meltano_plugin: dict[str, Any]) -> None:
-    about = json.loads(tap.read("--about", "--format=json").stdout)
-
-    assert sorted(meltano_plugin["capabilities"]) == sorted(about["capabilities"])
-
-
-def test_env_example_has_the_same_settings() -> None:
-    text = (PROJECT / ".env.example").read_text(encoding="utf-8")
-
-    listed = re.findall(r"^# (.+)\n(# )?TAP_AMAZON_APPSTORE_([A-Z_]+)=(.*)$", text, re.MULTILINE)
-    assert [
-        (name.lower(), description, default, not optional)
-        for description, optional, name, default in listed
-    ] == [
-        (name, setting["description"], str(setting.get("default", "")), setting["required"])
-        for name, setting in own_settings().items()
-    ]
 
 
 def test_meltano_yml_installs_what_the_models_and_the_page_are_tested_with() -> None:

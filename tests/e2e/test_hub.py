@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from scripts.hub import ENTRY, WITHOUT_EFFECT, entry
+from scripts.hub import ENTRY, WITHOUT_EFFECT
 from scripts.readme import own_settings
 
 PROJECT = Path(__file__).parents[2]
@@ -29,12 +29,6 @@ def settings(definition: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {setting["name"]: setting for setting in definition["settings"]}
 
 
-def test_entry_is_up_to_date() -> None:
-    text = ENTRY.read_text(encoding="utf-8")
-
-    assert text == entry(), "run: uv run python -m scripts.hub"
-
-
 def test_entry_selects_requires_and_can_do_what_meltano_yml_says(
     definition: dict[str, Any],
 ) -> None:
@@ -43,12 +37,6 @@ def test_entry_selects_requires_and_can_do_what_meltano_yml_says(
     for name in ("namespace", "executable", "select", "settings_group_validation"):
         assert definition[name] == plugin[name]
     assert definition["capabilities"] == sorted(plugin["capabilities"])
-
-
-def test_entry_has_the_settings_of_meltano_yml(settings: dict[str, dict[str, Any]]) -> None:
-    (plugin,) = YAML(typ="safe").load(PROJECT / "meltano.yml")["plugins"]["extractors"]
-
-    assert plugin["settings"] == [settings[name] for name in own_settings()]
 
 
 def test_only_secrets_are_sensitive(settings: dict[str, dict[str, Any]]) -> None:

@@ -1,587 +1,791 @@
-"""What the client makes of Amazon's answers, without the command around it."""
+"""Amazon's responses become a file, "no report", "unchanged", or an error with its cause."""
 
 from __future__ import annotations
 
+import errno
+import gzip
 import io
 import itertools
 import json
 import os
-import random
 import threading
 import time
-from contextlib import closing
-from datetime import date, datetime, timezone
-from functools import partial
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import IO, TYPE_CHECKING
 
 import pytest
-from singer_sdk.exceptions import FatalSyncError
-from werkzeug import Response
+from singer_sdk.exceptions import FatalSyncError, RetriableSyncError
 
-from sandbox import make_csv, make_zip
-from sandbox.faults import cut_short
-from tap_amazon_appstore import http
-from tap_amazon_appstore.auth import LoginWithAmazon
 from tap_amazon_appstore.client import (
+    AccessDeniedError,
     Download,
-    FileIdentity,
+    FileVersion,
     Outcome,
-    ReportingClient,
     error_context,
 )
-from tap_amazon_appstore.http import is_secure
-from tap_amazon_appstore.months import add_months
-from tests.conftest import pausing
-from tests.data import MONTH, NEXT_MONTH, publish, sales
+from tap_amazon_appstore.connection_errors import FatalConnectionError
+from tap_amazon_appstore.patience import RateLimitError
+from tests.conftest import memory_below
+from tests.unit.amazon import (
+    FILE,
+    LAST_MODIFIED,
+    Amazon,
+    Piece,
+    Request,
+    Response,
+    chunked,
+    raw_response,
+    response,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sandbox import Account
-    from sandbox.calls import Call, Service
-    from sandbox.faults import Answer, Behaviour
+    from tap_amazon_appstore.client import ReportingClient
 
-# Requests are counted: none is to be made again because it came too fast.
-pytestmark = pytest.mark.unlimited
-
-FEBRUARY = date(2024, 2, 1)
-WRITTEN = datetime(2024, 4, 3, 12, 30, tzinfo=timezone.utc)
+MONTH = "2024-03"
+VERSION = FileVersion('"1"', LAST_MODIFIED)
 
 NOT_AVAILABLE = "Report Not Available: You are attempting to copy a file"
 HEAD_OBJECT = "An error occurred (403) when calling the HeadObject operation: Forbidden"
 
 
-class Client(ReportingClient):
-    """A client whose downloads are closed when it is."""
-
-    def __init__(self, account: Account, api_url: str | None = None) -> None:
-        settings = account.settings
-        super().__init__(
-            api_url=api_url or settings["api_url"],
-            authenticator=LoginWithAmazon(
-                client_id=settings["client_id"],
-                client_secret=settings["client_secret"],
-                auth_url=settings["auth_url"],
-            ),
-            user_agent="tests",
-        )
-        self._files: list[IO[bytes]] = []
-        self._closed = False
-
-    def fetch(
-        self, report: str, month: date, known: FileIdentity | None = None
-    ) -> Download | Outcome:
-        result = super().fetch(report, month, known)
-        if isinstance(result, Download):
-            self._files.append(result.file)
-            if self._closed:
-                result.file.close()
-        return result
-
-    def close(self) -> None:
-        self._closed = True
-        for file in self._files:
-            file.close()
-
-
 @pytest.fixture
-def client(account: Account) -> Iterator[Client]:
-    """A client of the account."""
-    with closing(Client(account)) as client:
-        yield client
+def client(amazon: Amazon) -> ReportingClient:
+    return amazon.client()
 
 
-@pytest.fixture
-def impatience() -> None:
-    """Waits of a few hundredths of a second: such is this row of random numbers."""
-    random.seed(SHORT_WAITS)
+@pytest.fixture(autouse=True)
+def closed_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close the downloads of a test, each of which has been made once."""
+    files: list[IO[bytes]] = []
+
+    def spool(**_: object) -> IO[bytes]:
+        files.append(io.BytesIO())
+        return files[-1]
+
+    monkeypatch.setattr("tempfile.TemporaryFile", spool)
+    yield
+    for thread in threading.enumerate():
+        # One that still reads ahead would ask the next test's Amazon.
+        if thread.name.startswith("fetch-"):
+            thread.join(10)
+    for file in files:
+        file.close()
 
 
-# The random numbers that follow are small, so are the waits made of them.
-SHORT_WAITS = 168_042
+def accept(_: IO[bytes], *, is_complete: bool) -> None:
+    """Find nothing wrong with a download."""
 
 
-@pytest.fixture
-def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second without a byte is too long, instead of a minute."""
-    monkeypatch.setattr(http, "_TIMEOUT", (10, 0.5))
+def fetch(
+    client: ReportingClient,
+    known: FileVersion | None = None,
+    check: Callable[..., None] = accept,
+    period: str = MONTH,
+) -> Download | Outcome:
+    return client.fetch("sales", period, known, check)
 
 
-def without(*headers: str) -> Behaviour:
-    """Leave headers out of the answer."""
-
-    def leave_out(_: Call, answer: Answer) -> Response:
-        response = answer()
-        for name in headers:
-            del response.headers[name]
-        return response
-
-    return leave_out
+def content(result: Download | Outcome) -> bytes:
+    assert isinstance(result, Download)
+    result.file.seek(0)
+    return result.file.read()
 
 
-def late(seconds: float) -> Behaviour:
-    """Answer as usual, but later."""
-
-    def wait(_: Call, answer: Answer) -> Response:
-        time.sleep(seconds)
-        return answer()
-
-    return wait
-
-
-def silent_amid(seconds: float) -> Behaviour:
-    """Answer as usual, but say nothing for a while amid the answer."""
-    return pausing(partial(time.sleep, seconds))
-
-
-def asked(account: Account, service: Service = "api") -> int:
-    """Return how many requests a service has got."""
-    return len([request for request in account.requests if request.service == service])
-
-
-def headers_sent(account: Account, service: Service, name: str) -> list[str | None]:
-    """Return what a header was in each request to a service."""
-    return [r.headers.get(name) for r in account.requests if r.service == service]
-
-
-def refusal(client: Client, month: date = MONTH) -> str:
-    """Return the sentence with which a month cannot be read."""
+def failure(client: ReportingClient, known: FileVersion | None = None) -> str:
+    """Return the sentence with which a report fails, without its prefix."""
     with pytest.raises(FatalSyncError) as error:
-        client.fetch("sales", month)
-    said = str(error.value)
-    assert said.startswith(f"The sales report of {month:%Y-%m} could not be read: ")
-    return said.partition(": ")[2]
+        fetch(client, known)
+    assert error.value.__suppress_context__ or error.value.__context__ is None
+    prefix, _, sentence = str(error.value).partition(": ")
+    assert prefix == f"sales {MONTH}"
+    return sentence
 
 
-# --------------------------------------------------------------------------------- where secrets go
+# ------------------------------------------------------------------------------------ a download
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://developer.amazon.com",
-        "https://localhost:1/path?query",
-        "http://localhost",
-        "http://127.0.0.1:8080/",
-        "http://[::1]:8080/",
-    ],
-)
-def test_secrets_go_through_tls_or_stay_on_the_machine(url: str) -> None:
-    assert is_secure(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://developer.amazon.com",
-        "http://127.0.0.2",
-        "http://localhost.example.com",
-        "ftp://localhost",
-        "wss://developer.amazon.com",
-        "ws://localhost",
-        "https://",
-        "https:///path",
-        "https://[",
-        "http://",
-        "developer.amazon.com",
-        "",
-    ],
-)
-def test_secrets_go_nowhere_else(url: str) -> None:
-    assert not is_secure(url)
-
-
-# -------------------------------------------------------------------------------------- a month
-
-
-def test_a_report_is_a_file_on_disk_with_what_tells_its_version(
-    account: Account, client: Client
-) -> None:
-    content = make_zip({"sales.csv": make_csv(sales(3))})
-    account.put_report("sales", MONTH, content, WRITTEN)
-
-    download = client.fetch("sales", MONTH)
+def test_a_download_is_a_file_with_its_version(amazon: Amazon, client: ReportingClient) -> None:
+    download = fetch(client)
 
     assert isinstance(download, Download)
-    assert download.file.read() == content
-    assert download.size == len(content)
-    assert download.last_modified == WRITTEN
+    assert content(download) == FILE
+    assert download.size == len(FILE)
+    assert download.version == VERSION
+    assert download.last_modified == datetime(2024, 4, 3, 12, 30, tzinfo=timezone.utc)
     assert download.last_modified.tzinfo is timezone.utc
-    assert download.identity.last_modified == "Wed, 03 Apr 2024 12:30:00 GMT"
-    assert download.identity.etag
-    assert download.identity.etag.strip('"')
+    assert [(r.service, r.method, r.target) for r in amazon.requests] == [
+        ("lwa", "POST", "/token"),
+        ("api", "GET", "/api/appstore/download/report/sales/2024/03"),
+        ("bucket", "GET", "/sales.zip?X-Amz-Signature=1"),
+    ]
+    assert amazon.sent("api", "Authorization") == ["Bearer Atc|1"]
+    assert amazon.sent("bucket", "Authorization") == [None]
+    for service in ("lwa", "api", "bucket"):
+        assert amazon.sent(service, "User-Agent") == ["tests"]
+        assert amazon.sent(service, "Accept-Encoding") == ["identity"]
+    assert amazon.requests[0].body == (
+        "grant_type=client_credentials&client_id=id&client_secret=secret"
+        "&scope=adx_reporting%3A%3Aappstore%3Amarketer"
+    )
 
 
-def test_requests_say_who_asks_and_take_the_file_as_it_is(account: Account, client: Client) -> None:
-    publish(account, MONTH)
+@pytest.mark.parametrize(
+    ("api_url", "period", "target"),
+    [
+        ("http://127.0.0.1:2//", "2024-03", "/api/appstore/download/report/sales/2024/03"),
+        ("http://localhost:2/amazon/", "2024", "/amazon/api/appstore/download/report/sales/2024"),
+    ],
+)
+def test_api_url_may_have_a_path_and_a_period_may_be_a_year(
+    amazon: Amazon, api_url: str, period: str, target: str
+) -> None:
+    fetch(amazon.client(api_url=api_url), period=period)
 
-    client.fetch("sales", MONTH)
-
-    assert headers_sent(account, "api", "User-Agent") == ["tests"]
-    assert headers_sent(account, "bucket", "User-Agent") == ["tests"]
-    assert headers_sent(account, "bucket", "Accept-Encoding") == ["identity"]
-    assert headers_sent(account, "bucket", "Authorization") == [None]
-    assert account.requests[-2].path == "/api/appstore/download/report/sales/2024/03"
-
-
-def test_a_slash_at_the_end_of_the_apis_url_does_not_matter(account: Account) -> None:
-    publish(account, MONTH)
-
-    with closing(Client(account, account.settings["api_url"] + "//")) as client:
-        client.fetch("sales", MONTH)
-
-    assert account.requests[-2].path == "/api/appstore/download/report/sales/2024/03"
+    assert amazon.requests[1].target == target
 
 
-def test_a_file_without_a_time_was_written_now(account: Account, client: Client) -> None:
-    account.put_report("sales", MONTH, make_csv(sales(3)), WRITTEN)
-    account.inject_fault("bucket", without("Last-Modified"), times=None)
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//leading/and//inner",
+        "/a%2fb%2Fc/%7e~/./../",
+        "/'a\"|b[c]{d}^`<>~",
+        "/stray%/100%zz?x=%&y=%2&z=|[]",
+        "/?",
+        "/a?b?c=/d//e",
+    ],
+)
+def test_presigned_urls_are_requested_byte_for_byte(
+    amazon: Amazon, client: ReportingClient, target: str
+) -> None:
+    amazon.url = f"http://127.0.0.1:3{target}"
+
+    assert content(fetch(client)) == FILE
+    assert amazon.requests[-1].target == target
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ' "URL"\r\n',
+        "'URL'",
+        "\ufeffURL\n",
+        '{"url": "URL"}',
+        '{"expires": 300, "note": "five minutes", "u": "URL"}',
+    ],
+)
+def test_presigned_urls_may_be_wrapped(amazon: Amazon, client: ReportingClient, body: str) -> None:
+    amazon.put("api", response(200, body.replace("URL", amazon.url)))
+
+    assert content(fetch(client)) == FILE
+
+
+@pytest.fixture
+def tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Set the machine's time zone."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Wed, 03 Apr 2024 12:30:00 GMT", "2024-04-03 12:30:00+00:00"),
+        ("Wed, 03 Apr 2024 12:30:00 -0000", "2024-04-03 12:30:00+00:00"),
+        ("Wed, 03 Apr 2024 12:30:00 +0200", "2024-04-03 10:30:00+00:00"),
+        ("Wed Apr  3 12:30:00 2024", "2024-04-03 12:30:00+00:00"),
+        ("Thu, 01 Jan 2015 00:00:00 GMT", "2015-01-01 00:00:00+00:00"),
+        ("Wed, 31 Dec 2014 23:59:59 GMT", "warning"),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", "warning"),
+        (format_datetime(datetime.now(timezone.utc) + timedelta(days=2)), "warning"),
+        ("yesterday", "warning"),
+        (None, "now"),
+    ],
+    ids=range(10),
+)
+@pytest.mark.usefixtures("tokyo")
+def test_last_modified_is_utc_and_must_be_credible(
+    amazon: Amazon, caplog: pytest.LogCaptureFixture, header: str | None, expected: str
+) -> None:
+    amazon.put("bucket", response(200, FILE, **({"Last_Modified": header} if header else {})))
     before = datetime.now(timezone.utc).replace(microsecond=0)
 
-    download = client.fetch("sales", MONTH)
+    download = fetch(amazon.client())
 
     assert isinstance(download, Download)
-    assert before <= download.last_modified <= datetime.now(timezone.utc)
-    assert download.last_modified.microsecond == 0
-    assert download.identity.last_modified is None
+    assert download.version == FileVersion(None, header)
+    if expected.startswith("2"):
+        assert str(download.last_modified) == expected
+    else:
+        assert before <= download.last_modified <= datetime.now(timezone.utc)
+        assert download.last_modified.microsecond == 0
+    assert ("sales 2024-03: the Last-Modified header" in caplog.text) == (expected == "warning")
+
+
+# ------------------------------------------------------------------------------------- no report
 
 
 @pytest.mark.parametrize(
-    ("body", "status"),
+    ("body", "statuses"),
     [
-        ("Report not found", 400),
-        ('"Report not found."\n', 400),
-        ('{"Message": "REPORT NOT FOUND"}', 400),
-        (json.dumps({"message": f"{NOT_AVAILABLE}: {HEAD_OBJECT}"}), 403),
-        (f" {NOT_AVAILABLE}", 400),
-        (NOT_AVAILABLE, 404),
-        (NOT_AVAILABLE, 200),
-        (HEAD_OBJECT, 403),
+        ("Report not found", {400}),
+        ('"REPORT NOT FOUND."\n', {400}),
+        ('{"Message": "Sorry, report  not\\u0020found for this month (Report_Not_Found)"}', {400}),
+        (f"<html><body>{NOT_AVAILABLE}</body></html>", {400, 403}),
+        (json.dumps({"message": f"{NOT_AVAILABLE}: {HEAD_OBJECT}"}), {400, 403}),
+        (HEAD_OBJECT, {403}),
+        ("HeadObject", set()),
+        ("Forbidden", set()),
+        ("Report is not there", set()),
     ],
 )
-def test_answers_that_say_that_there_is_no_report(
-    account: Account, client: Client, body: str, status: int
+def test_no_report_is_a_known_body_with_a_status_that_it_is_known_with(
+    amazon: Amazon, body: str, statuses: set[int]
 ) -> None:
-    account.inject_fault("api", Response(body, status), times=None)
+    found = set()
+    for status in (200, 201, 302, 400, 401, 403, 404, 410, 418, 429, 500, 503):
+        amazon.always("api", response(status, body))
+        try:
+            outcome = fetch(amazon.client(attempts=1, outage=0, rate_limit=0))
+        except FatalSyncError:
+            continue
+        assert outcome is Outcome.NO_REPORT
+        found.add(status)
 
-    assert client.fetch("sales", MONTH) is Outcome.NO_REPORT
-    assert client.may_read("sales", MONTH)
-    assert (asked(account, "lwa"), asked(account)) == (1, 2)
+    assert found == statuses
+    assert amazon.count("bucket") == 0
+
+
+def test_no_report_is_asked_for_once(amazon: Amazon, client: ReportingClient) -> None:
+    amazon.always("api", response(400, "Report not found"))
+
+    assert fetch(client) is Outcome.NO_REPORT
+    assert not client.find_report("sales", MONTH)
+    assert (amazon.count("lwa"), amazon.count("api")) == (1, 2)
+
+
+@pytest.mark.parametrize("service", ["api", "bucket"])
+def test_an_empty_response_is_no_report_unless_a_file_is_known(
+    amazon: Amazon, client: ReportingClient, service: str
+) -> None:
+    amazon.put(service, response(200, ""))
+    assert content(fetch(client)) == FILE, "a fresh download"
+    assert amazon.clock.waits == []
+
+    amazon.always(service, response(200, " \r\n" if service == "api" else ""))
+    assert fetch(client) is Outcome.EMPTY
+    assert client.find_report("sales", MONTH) == (service == "bucket")
+    assert "response without a body, though the state contains a file" in failure(client, VERSION)
+
+
+# ------------------------------------------------------------------------------------- unchanged
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "words"),
+    ("known", "sent"),
     [
-        ("Report not found", 200, "without the URL of a file; check api_url"),
-        ("Report not found, sorry", 400, "refused the request (400); check api_url"),
-        ("HeadObject", 400, "refused the request (400); check api_url"),
-        ("Forbidden", 400, "refused the request (400); check api_url"),
-        ('{"Message": null}', 400, "refused the request (400); check api_url"),
-        ("[]", 418, "refused the request (418); check api_url"),
-        ("7", 200, "without the URL of a file; check api_url"),
-        ("{}", 200, "without the URL of a file; check api_url"),
-        ('{"url": "https://example.com/a b"}', 200, "without the URL of a file; check api_url"),
-        ("http://example.com/", 200, "without the URL of a file; check api_url"),
-        ("https://example.com/", 201, "refused the request (201); check api_url"),
+        (VERSION, ("If-None-Match", '"1"')),
+        (FileVersion('W/"1"', None), ("If-None-Match", 'W/"1"')),
+        (FileVersion(None, LAST_MODIFIED), ("If-Modified-Since", LAST_MODIFIED)),
     ],
 )
-def test_answers_that_say_nothing_known(
-    account: Account, client: Client, body: str, status: int, words: str
+def test_a_known_version_is_not_downloaded_again(
+    amazon: Amazon, client: ReportingClient, known: FileVersion, sent: tuple[str, str]
 ) -> None:
-    account.inject_fault("api", Response(body, status), times=None)
-
-    assert words in refusal(client)
-    assert (asked(account), asked(account, "bucket")) == (1, 0)
-
-
-def test_a_redirect_is_not_followed(account: Account, client: Client) -> None:
-    redirect = Response("", 302, {"Location": account.sign_in_url})
-    account.inject_fault("api", redirect, times=None)
-
-    assert "a redirect (302), and none is followed; check api_url" in refusal(client)
-    assert [request.service for request in account.requests] == ["lwa", "api"]
+    assert fetch(client, known) is Outcome.UNCHANGED
+    header, value = sent
+    assert amazon.sent("bucket", header) == [value]
+    conditions = [amazon.sent("bucket", h)[0] for h in ("If-None-Match", "If-Modified-Since")]
+    assert len([condition for condition in conditions if condition]) == 1
 
 
-# ------------------------------------------------------------------------------ unchanged reports
-
-
-def test_a_known_version_is_not_downloaded_again(account: Account, client: Client) -> None:
-    publish(account, MONTH)
-    download = client.fetch("sales", MONTH)
-    assert isinstance(download, Download)
-    by_tag = download.identity
-    by_time = FileIdentity(None, by_tag.last_modified)
-
-    assert client.fetch("sales", MONTH, by_tag) is Outcome.UNCHANGED
-    assert client.fetch("sales", MONTH, by_time) is Outcome.UNCHANGED
-
-    tags = headers_sent(account, "bucket", "If-None-Match")
-    times = headers_sent(account, "bucket", "If-Modified-Since")
-    assert tags == [None, by_tag.etag, None]
-    assert times == [None, None, by_time.last_modified]
-    assert [r.status for r in account.requests if r.service == "bucket"] == [200, 304, 304]
-
-
-def test_without_a_condition_the_headers_tell(account: Account, client: Client) -> None:
-    publish(account, MONTH)
-    download = client.fetch("sales", MONTH)
-    assert isinstance(download, Download)
-    account.fail("bucket-ignores-conditions", times=None)
-
-    assert client.fetch("sales", MONTH, download.identity) is Outcome.UNCHANGED
-    other = download.identity._replace(etag='"another"')
-    assert isinstance(client.fetch("sales", MONTH, other), Download)
-    assert isinstance(client.fetch("sales", MONTH, FileIdentity(None, None)), Download)
-
-
-def test_a_file_that_nothing_identifies_is_always_downloaded(
-    account: Account, client: Client
+@pytest.mark.parametrize(
+    "known",
+    [
+        None,
+        FileVersion(None, None),
+        FileVersion("", ""),
+        FileVersion('"a\r\nX: y"', None),
+        FileVersion('"\u2603"', LAST_MODIFIED),
+        FileVersion(' "1"', None),
+        FileVersion(None, "a\nb"),
+        FileVersion(None, "\x7f"),
+    ],
+)
+def test_without_a_condition_304_is_not_unchanged(
+    amazon: Amazon, client: ReportingClient, known: FileVersion | None
 ) -> None:
-    publish(account, MONTH)
-    account.inject_fault("bucket", without("ETag", "Last-Modified"), times=None)
-    download = client.fetch("sales", MONTH)
-    assert isinstance(download, Download)
+    amazon.put("bucket", response(304))
 
-    assert isinstance(client.fetch("sales", MONTH, download.identity), Download)
-
-
-# ---------------------------------------------------------------------------------- refused tokens
+    assert content(fetch(client, known)) == FILE
+    assert amazon.sent("bucket", "If-None-Match") == [None, None]
+    assert amazon.sent("bucket", "If-Modified-Since") == [None, None]
+    amazon.always("bucket", response(304))
+    assert failure(client).startswith("HTTP 304 from the bucket for the presigned URL; 6 attempts")
 
 
-def test_a_refused_token_gets_one_fresh_one(account: Account, client: Client) -> None:
-    publish(account, MONTH)
-    account.inject_fault("api", Response("no", 401))
+def test_headers_identify_a_version_if_conditions_are_ignored(
+    amazon: Amazon, client: ReportingClient
+) -> None:
+    amazon.always("bucket", response(200, FILE, ETag='"1"', Last_Modified=LAST_MODIFIED))
 
-    assert isinstance(client.fetch("sales", MONTH), Download)
-    assert (asked(account, "lwa"), asked(account)) == (2, 2)
-    first, second = headers_sent(account, "api", "Authorization")
-    assert first != second
+    assert fetch(client, VERSION) is Outcome.UNCHANGED
+    assert content(fetch(client, VERSION._replace(etag='"2"'))) == FILE
+    amazon.always("bucket", response(200, FILE))
+    assert content(fetch(client, FileVersion(None, None))) == FILE
+
+
+# ------------------------------------------------------------------------ the check of a download
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_complete"),
+    [
+        (response(200, FILE), True),
+        (raw_response(200, [FILE], {}), False),
+        (raw_response(200, chunked(b"the", b" file"), {"Transfer-Encoding": "chunked"}), True),
+        (response(200, gzip.compress(FILE), Content_Encoding="gzip"), True),
+    ],
+    ids=["length", "until closed", "chunked", "compressed on the way"],
+)
+def test_the_check_is_told_whether_the_body_is_whole(
+    amazon: Amazon, client: ReportingClient, answer: Response, *, is_complete: bool
+) -> None:
+    checks = []
+
+    def check(file: IO[bytes], *, is_complete: bool) -> None:
+        file.seek(0)
+        checks.append((file.read(), is_complete))
+
+    amazon.put("bucket", answer)
+
+    assert content(fetch(client, check=check)) == FILE
+    assert checks == [(FILE, is_complete)]
+
+
+def test_a_download_that_fails_its_check_is_downloaded_again_if_that_can_help(
+    amazon: Amazon, client: ReportingClient
+) -> None:
+    errors: list[Exception] = [RetriableSyncError("bad CRC"), FatalSyncError("encrypted")]
+    files = []
+
+    def check(file: IO[bytes], *, is_complete: bool) -> None:  # noqa: ARG001
+        files.append(file)
+        raise errors.pop(0)
+
+    with pytest.raises(FatalSyncError, match=r"^sales 2024-03: encrypted$"):
+        fetch(client, check=check)
+
+    assert amazon.count("bucket") == 2
+    assert [file.closed for file in files] == [True, True]
+
+
+# --------------------------------------------------------------------------------- refused access
+
+
+def test_a_refused_token_is_replaced_once(amazon: Amazon, client: ReportingClient) -> None:
+    amazon.put("api", response(401, "no"))
+
+    assert content(fetch(client)) == FILE
+    assert amazon.sent("api", "Authorization") == ["Bearer Atc|1", "Bearer Atc|2"]
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_report_that_the_account_may_not_read(
-    account: Account, client: Client, status: int
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        ("subscription", "its role includes the subscription report"),
+        ("earnings", "its role or scope may not include earnings"),
+    ],
+)
+def test_denied_access_says_what_to_check_and_how_to_do_without(
+    amazon: Amazon, client: ReportingClient, status: int, report: str, words: str
 ) -> None:
-    account.inject_fault("api", Response("no", status), times=None)
+    amazon.always("api", response(status, '{"Message": "Request is not authorized."}'))
 
-    said = refusal(client)
+    with pytest.raises(AccessDeniedError) as error:
+        client.fetch(report, MONTH, None, accept)
 
-    assert f"the account may not read it ({status} not authorized)" in said
-    assert "check that its security profile is attached to the Reporting API" in said
-    assert asked(account) == 2
-    assert not client.may_read("sales", MONTH)
+    assert str(error.value).startswith(f"{report} 2024-03: access denied (HTTP {status}). ")
+    assert "attached to the Reporting API" in str(error.value)
+    assert words in str(error.value)
+    assert "meltano select --exclude" in str(error.value)
+    assert (amazon.count("lwa"), amazon.count("api")) == (2, 2)
 
 
-def test_whether_the_account_may_read_is_asked_without_reading(
-    account: Account, client: Client
+# -------------------------------------------------------------------------- failures that persist
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (response(200, "Report not found"), "contains no https URL. Check api_url."),
+        (response(200, "http://example.com/"), "contains no https URL"),
+        (response(200, "https://["), "contains no https URL"),
+        (response(200, "https://localhost:port/"), "contains no https URL"),
+        (response(200, "http://remote\\@127.0.0.1/"), "contains no https URL"),
+        (response(200, "https://user:password@example.com/"), "contains no https URL"),
+        (response(200, '{"url": "https://example.com/a b"}'), "contains no https URL"),
+        (response(200, "7"), "contains no https URL"),
+        (response(200, "[" * 30_000), "contains no https URL"),
+        (response(200, "https://example.com/" + "a" * 70_000), "127.0.0.1 is longer than 64 KB."),
+        (response(201, "https://example.com/"), "HTTP 201 from the Reporting API. Check api_url."),
+        (response(302, "", Location="https://example.com/"), "(a redirect, which is not followed)"),
+        (response(418, "[]"), "HTTP 418 from the Reporting API. Check api_url."),
+        (response(400, '{"Message": null}'), "HTTP 400 from the Reporting API. Check api_url."),
+        (response(407, "no"), "no connection through the proxy (HTTP 407). Check HTTPS_PROXY"),
+    ],
+)
+def test_other_responses_fail_at_once(
+    amazon: Amazon, client: ReportingClient, answer: Response, words: str
 ) -> None:
-    publish(account, MONTH)
+    amazon.always("api", answer)
 
-    assert client.may_read("sales", MONTH)
-    assert client.may_read("sales", NEXT_MONTH)
-    assert asked(account, "bucket") == 0
-
-    account.inject_fault("api", Response("", 503))
-    assert client.may_read("sales", MONTH)
-
-    account.inject_fault("api", Response("what?", 400), times=None)
-    with pytest.raises(FatalSyncError, match=r"sales report of 2024-03 could .*\(400\)"):
-        client.may_read("sales", MONTH)
+    assert words in failure(client)
+    assert (amazon.count("api"), amazon.count("bucket")) == (1, 0)
 
 
-# -------------------------------------------------------------------------------- what waiting helps
+def test_amazons_own_message_is_quoted_without_secrets(
+    amazon: Amazon, client: ReportingClient
+) -> None:
+    message = (
+        "Unable to fetch\n the request scope for uri = /api/x and verb = GET; see "
+        "https://s3.example/a?X-Amz-Signature=b, token Atc|abc, id amzn1.application.1, "
+        f"Bearer 123 {'k' * 40} \x1b[31m" + " end" * 100
+    )
+    amazon.put("api", response(400, json.dumps({"Message": message})))
+
+    sentence = failure(client)
+
+    assert sentence.startswith(
+        'HTTP 400 from the Reporting API: "Unable to fetch the request scope for uri = /api/x and '
+        "verb = GET; see … token … id … … … [31m end end"
+    )
+    assert len(sentence) < 200 + 60
+    amazon.put("api", response(400, "<html><b>Bad</b> month</html>"))
+    assert failure(client) == 'HTTP 400 from the Reporting API: "Bad month". Check api_url.'
 
 
-PASSING: list[tuple[Service, Behaviour | Response, str]] = [
-    ("api", Response("", 408), "the Reporting API answered 408"),
-    ("api", Response("", 429), "the Reporting API answered 429"),
-    ("api", Response("Report not found", 404), "the Reporting API answered 404"),
-    ("api", Response(NOT_AVAILABLE, 500), "the Reporting API answered 500"),
-    ("api", Response(NOT_AVAILABLE, 503), "the Reporting API answered 503"),
-    ("bucket", Response("", 404), "the bucket answered 404"),
-    ("bucket", Response("", 503), "the bucket answered 503"),
-    ("bucket", Response("", 403), "the bucket refused the presigned URL (403)"),
-    ("bucket", Response("", 206), "the bucket refused the presigned URL (206)"),
-    ("bucket", Response("", 200), "the download is not a whole ZIP"),
-    ("bucket", cut_short, "the download was cut short after"),
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (401, {"error": "invalid_client"}, "(invalid_client). Check client_id and client_secret"),
+        (400, {"error": "invalid_scope"}, "My Settings > API Access > Reporting API > Attach"),
+        (400, {"error": "invalid_request"}, "(invalid_request). Check client_id, client_secret"),
+        (400, {"error": "a\nb"}, "HTTP 400 from Login with Amazon without a token. Check auth_url"),
+        (200, {"access_token": 7}, "HTTP 200 from Login with Amazon without a token"),
+        (200, {"access_token": "a\nb"}, "HTTP 200 from Login with Amazon without a token"),
+        (200, {"access_token": "\u2603"}, "HTTP 200 from Login with Amazon without a token"),
+        (201, {"access_token": "a"}, "HTTP 201 from Login with Amazon without a token"),
+        (307, {"access_token": "a"}, "HTTP 307 from Login with Amazon without a token"),
+        (200, "[" * 60_000, "HTTP 200 from Login with Amazon without a token"),
+        (200, "<html>Sign in</html>", "HTTP 200 from Login with Amazon without a token"),
+    ],
+)
+def test_a_refused_sign_in_fails_at_once(
+    amazon: Amazon, client: ReportingClient, status: int, body: object, words: str
+) -> None:
+    text = body if isinstance(body, str) else json.dumps(body)
+    amazon.always("lwa", response(status, text, Location="http://127.0.0.1:1/elsewhere"))
+
+    with pytest.raises(FatalConnectionError) as error:
+        fetch(client)
+
+    assert words in str(error.value)
+    assert [request.service for request in amazon.requests] == ["lwa"]
+
+
+@pytest.mark.parametrize("expires_in", ['"soon"', "1e999", "NaN", "-1", "0", "1" + 30 * "0"])
+def test_an_incredible_token_lifetime_counts_as_an_hour(
+    amazon: Amazon, client: ReportingClient, expires_in: str
+) -> None:
+    amazon.always("lwa", response(200, f'{{"access_token": "a", "expires_in": {expires_in}}}'))
+
+    fetch(client)
+    fetch(client)
+
+    assert amazon.count("lwa") == 1
+
+
+def test_answers_are_read_to_64_kb(amazon: Amazon, client: ReportingClient) -> None:
+    bomb = gzip.compress(bytes(200 * 2**20))
+    for service in ("lwa", "api"):
+        amazon.put(service, response(200, bomb, Content_Encoding="gzip"))
+        with memory_below(8 * 2**20):
+            assert failure(client)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "(No space left on device). Free space in the directory for temporary"),
+        (errno.EMFILE, "(Too many open files). Raise its limits (ulimit -n)"),
+    ],
+)
+def test_a_download_that_cannot_be_written_fails_at_once(
+    amazon: Amazon,
+    client: ReportingClient,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    words: str,
+) -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda **_: Full())
+
+    assert failure(client).startswith(f"the download could not be written to disk {words}")
+    assert amazon.count("bucket") == 1
+
+
+# ------------------------------------------------------------------------------ failures that heal
+
+
+CUT_SHORT: Response = response(200, "a response that is cut off")
+CUT_SHORT[-1] = b"half"
+
+TRANSIENT: list[tuple[str, Response, str]] = [
+    ("api", response(408), "HTTP 408 from the Reporting API"),
+    ("api", response(404, "Report not found"), "HTTP 404 from the Reporting API"),
+    ("api", response(500, NOT_AVAILABLE), "HTTP 500 from the Reporting API"),
+    ("api", response(503, "x" * 100_000), "HTTP 503 from the Reporting API"),
+    ("api", [], "no response from 127.0.0.1"),
+    ("api", CUT_SHORT, "response cut off after 4 bytes"),
+    ("api", response(200, "no gzip", Content_Encoding="gzip"), "response cut off after 0 bytes"),
+    ("api", [TimeoutError()], "no response from 127.0.0.1 (ReadTimeout)"),
+    ("api", [ConnectionResetError(104, "Connection reset by peer")], "(Connection reset by peer)"),
+    ("lwa", response(503), "HTTP 503 from Login with Amazon"),
+    ("lwa", CUT_SHORT, "response cut off after 4 bytes"),
+    ("bucket", response(404), "HTTP 404 from the bucket"),
+    ("bucket", response(503), "HTTP 503 from the bucket"),
+    ("bucket", response(403), "HTTP 403 from the bucket for the presigned URL"),
+    ("bucket", response(206, FILE), "HTTP 206 from the bucket for the presigned URL"),
+    ("bucket", response(307, Location="/"), "HTTP 307 from the bucket for the presigned URL"),
+    ("bucket", CUT_SHORT, "response cut off after 4 bytes (ProtocolError)"),
+    ("bucket", [*CUT_SHORT, TimeoutError()], "response cut off after 4 bytes (ReadTimeoutError)"),
 ]
 
 
-@pytest.mark.parametrize(("service", "behaviour", "_"), PASSING)
-@pytest.mark.usefixtures("impatience")
-def test_what_passes_leaves_no_trace(
-    account: Account, client: Client, service: Service, behaviour: Behaviour | Response, _: str
+@pytest.mark.parametrize(("service", "answer", "words"), TRANSIENT)
+def test_transient_failures_are_retried_for_30_seconds_and_then_named(
+    amazon: Amazon, caplog: pytest.LogCaptureFixture, service: str, answer: Response, words: str
 ) -> None:
-    publish(account, MONTH)
-    account.inject_fault(service, behaviour)
+    amazon.put(service, answer)
 
-    download = client.fetch("sales", MONTH)
-
-    assert isinstance(download, Download)
-    assert download.file.read() == account.get_report("sales", MONTH)
+    assert content(fetch(amazon.client())) == FILE
+    assert amazon.clock.waits == [1]
+    assert amazon.count(service) == 2
     # A presigned URL lives for minutes only: each download has a fresh one.
-    assert (asked(account), asked(account, "bucket")) == (2, 2 if service == "bucket" else 1)
+    assert amazon.count("api") == (1 if service == "lwa" else 2)
+    assert "sales 2024-03: attempt 1 failed" in caplog.text
+    assert words in caplog.text
+
+    amazon.clock.waits.clear()
+    amazon.always(service, answer)
+    sentence = failure(amazon.client())
+
+    assert words in sentence
+    assert "; 6 attempts in 31 s. " in sentence
+    assert "gain to resume." in sentence
+    assert ("check api_url" in sentence) == ("404" in words)
+    assert amazon.clock.waits == [1, 2, 4, 8, 16]
 
 
-@pytest.mark.parametrize(("service", "behaviour", "words"), PASSING)
-@pytest.mark.usefixtures("impatience")
-def test_what_does_not_pass_fails_after_five_tries(
-    account: Account, client: Client, service: Service, behaviour: Behaviour | Response, words: str
+def test_rate_limits_are_waited_for_five_minutes(amazon: Amazon, client: ReportingClient) -> None:
+    amazon.always("api", response(429))
+
+    with pytest.raises(RateLimitError, match=r"HTTP 429 .*attempts in .*requests_per_second"):
+        fetch(client)
+
+    waits = amazon.clock.waits
+    assert waits[0] >= 1
+    assert all(earlier < later for earlier, later in itertools.pairwise(waits))
+    assert 300 <= sum(waits) < 420
+
+
+def test_retry_after_is_honoured(amazon: Amazon, client: ReportingClient) -> None:
+    later = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=50), usegmt=True)
+    amazon.put("api", *(response(429, Retry_After=v) for v in ("7", "0", "soon", "-1")))
+    amazon.put("bucket", response(503, Retry_After="100"), response(503, Retry_After=later))
+
+    assert content(fetch(client)) == FILE
+
+    first, second, third, fourth, fifth, sixth = amazon.clock.waits
+    assert (first, second, third, fourth) == (7, 1.5, 1.5**2, 1.5**3)
+    assert fifth == 100
+    assert 45 < sixth <= 50
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("seconds", ["301", "9" * 400])
+def test_a_retry_after_that_is_too_long_fails_at_once_and_names_the_time(
+    amazon: Amazon, client: ReportingClient, status: int, seconds: str
 ) -> None:
-    publish(account, MONTH)
-    account.inject_fault(service, behaviour, times=None)
+    amazon.always("api", response(status, Retry_After=seconds))
 
-    said = refusal(client)
+    sentence = failure(client)
 
-    assert words in said
-    assert said.endswith(
-        ", the last of 5 tries; run the tap again later, it goes on where it stopped"
-    )
-    assert asked(account, service) == 5
-    assert asked(account) == 5
+    assert sentence.startswith(f"HTTP {status} from the Reporting API with Retry-After: ")
+    assert "Run again after 20" in sentence
+    assert amazon.count("api") == 1
 
 
-@pytest.mark.parametrize("silence", [late, silent_amid])
 @pytest.mark.parametrize("service", ["lwa", "api", "bucket"])
-@pytest.mark.usefixtures("impatience", "short_timeout")
-def test_a_server_that_falls_silent_is_asked_again(
-    account: Account,
-    client: Client,
-    caplog: pytest.LogCaptureFixture,
-    service: Service,
-    silence: Callable[[float], Behaviour],
+@pytest.mark.parametrize(("seconds", "fails"), [(1.0, True), (0.0005, False)])
+def test_a_transfer_below_one_kilobyte_a_second_fails_after_a_minute(
+    amazon: Amazon, service: str, seconds: float, *, fails: bool
 ) -> None:
-    publish(account, MONTH)
-    account.inject_fault(service, silence(1.5))
+    def trickle(_: Request) -> Response:
+        body = getattr(amazon, f"_{service}")(None)[-1] if service != "bucket" else FILE
+        pieces: list[Piece] = [b" "]
+        pieces += [lambda: amazon.clock.sleep(seconds), b" "] * 200
+        return raw_response(200, [*pieces, body], {})
 
-    assert isinstance(client.fetch("sales", MONTH), Download)
+    amazon.always(service, trickle)
+    client = amazon.client(attempts=1, outage=0)
 
-    assert "try 1 of 5" in caplog.text
-
-
-def test_a_wait_that_the_server_asks_for_is_waited(account: Account, client: Client) -> None:
-    publish(account, MONTH)
-    account.inject_fault("bucket", Response("", 503, {"Retry-After": "1"}))
-    started = time.monotonic()
-
-    assert isinstance(client.fetch("sales", MONTH), Download)
-    assert 1 <= time.monotonic() - started < 3
-
-    account.inject_fault("api", Response("", 429, {"Retry-After": "301"}), times=None)
-    assert "answered 429 and asks to wait 301 seconds; run the tap again after" in refusal(client)
+    if not fails:
+        assert content(fetch(client)).endswith(FILE)
+        return
+    assert "the transfer is too slow: 61 bytes in 60 s, less than 1 KB/s; 1 attempt" in (
+        failure(client)
+    )
 
 
-@pytest.mark.skipif(os.name == "nt", reason="limits are POSIX's")
-def test_a_disk_that_is_full_is_told(account: Account, client: Client) -> None:
-    import resource  # noqa: PLC0415
-
-    account.put_report("sales", MONTH, {"noise.csv": os.urandom(2**20)})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, before[1]))
-    try:
-        said = refusal(client)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    assert said.startswith("its download cannot be kept on disk (File too large); make room in")
-    assert asked(account) == 1
+# ----------------------------------------------------------------------------------- many periods
 
 
-# --------------------------------------------------------------------------------- several months
+def publish_slowly(amazon: Amazon, slow: str, go_on: threading.Event) -> None:
+    """Let the download of one period wait for an event; the files contain their URLs."""
+
+    def name_file(request: Request) -> Response:
+        return response(200, f"http://127.0.0.1:3{request.target}")
+
+    def answer(request: Request) -> Response:
+        if request.target.endswith(slow):
+            go_on.wait(10)
+        return response(200, request.target[-7:])
+
+    amazon.always("api", name_file)
+    amazon.always("bucket", answer)
 
 
-def test_months_come_in_order_whichever_is_downloaded_first(
-    account: Account, client: Client
+def test_periods_come_in_order_whichever_is_downloaded_first(
+    amazon: Amazon, client: ReportingClient
 ) -> None:
-    publish(account, FEBRUARY, NEXT_MONTH)
-    account.inject_fault("bucket", late(0.5), month=FEBRUARY)
+    go_on = threading.Event()
+    publish_slowly(amazon, "2024/01", go_on)
+    results = client.fetch_all("sales", ["2024-01", "2024-02", "2024-03"], {}, accept)
+    threading.Timer(0.1, go_on.set).start()
 
-    results = list(client.fetch_all("sales", [FEBRUARY, MONTH, NEXT_MONTH], {}))
-
-    assert [month for month, _ in results] == [FEBRUARY, MONTH, NEXT_MONTH]
-    kinds = [result if isinstance(result, Outcome) else Download for _, result in results]
-    assert kinds == [Download, Outcome.NO_REPORT, Download]
-
-
-def test_known_versions_are_known_for_their_month(account: Account, client: Client) -> None:
-    content = make_zip({"sales.csv": make_csv(sales(3))})
-    for month in (FEBRUARY, MONTH):
-        account.put_report("sales", month, content, WRITTEN)
-    download = client.fetch("sales", FEBRUARY)
-    assert isinstance(download, Download)
-
-    results = dict(client.fetch_all("sales", [FEBRUARY, MONTH], {MONTH: download.identity}))
-
-    assert isinstance(results[FEBRUARY], Download)
-    assert results[MONTH] is Outcome.UNCHANGED
+    assert [(period, content(result)) for period, result in results] == [
+        (period, period.replace("-", "/").encode()) for period in ("2024-01", "2024-02", "2024-03")
+    ]
 
 
-def test_a_failure_comes_at_its_month(account: Account, client: Client) -> None:
-    publish(account, FEBRUARY, MONTH, NEXT_MONTH)
-    account.inject_fault("api", Response("", 418), times=None, month=MONTH)
-    results = client.fetch_all("sales", [FEBRUARY, MONTH, NEXT_MONTH], {})
+def test_a_period_that_fails_fails_in_its_turn(amazon: Amazon, client: ReportingClient) -> None:
+    def refuse(request: Request) -> Response:
+        return response(418 if "02" in request.target[-2:] else 400, "report not found")
 
-    assert next(results)[0] == FEBRUARY
-    with pytest.raises(FatalSyncError, match="sales report of 2024-03"):
+    amazon.always("api", refuse)
+    results = client.fetch_all("sales", ["2024-01", "2024-02", "2024-03"], {}, accept)
+
+    assert next(results) == ("2024-01", Outcome.NO_REPORT)
+    with pytest.raises(FatalSyncError, match=r"^sales 2024-02: HTTP 418"):
         next(results)
 
 
-def test_a_few_months_are_downloaded_ahead_and_no_more(account: Account, client: Client) -> None:
-    months = [add_months(FEBRUARY, number) for number in range(12)]
-    publish(account, *months)
-    results = client.fetch_all("sales", months, {})
+def test_versions_are_known_by_period(client: ReportingClient) -> None:
+    results = dict(client.fetch_all("sales", ["2024-01", "2024"], {"2024": VERSION}, accept))
+
+    assert isinstance(results["2024-01"], Download)
+    assert results["2024"] is Outcome.UNCHANGED
+
+
+def test_a_few_periods_are_downloaded_ahead_and_no_more(
+    amazon: Amazon, client: ReportingClient
+) -> None:
+    periods = [f"2023-{month:02}" for month in range(1, 13)]
+    results = client.fetch_all("sales", periods, {}, accept)
 
     next(results)
     deadline = time.monotonic() + 10
-    while asked(account, "bucket") < 6 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.8)
+    while amazon.count("bucket") < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.1)
 
-    assert asked(account, "bucket") == 6
+    assert amazon.count("bucket") == 6
     results.close()  # type: ignore[attr-defined]
-    time.sleep(0.8)
-    assert asked(account, "bucket") == 6
 
 
-def test_whoever_stops_reading_waits_for_no_download(account: Account, client: Client) -> None:
-    ended = threading.Event()
-
-    def hang(_: Call, answer: Answer) -> Response:
-        ended.wait(10)
-        return answer()
-
-    publish(account, FEBRUARY, MONTH)
-    account.inject_fault("bucket", hang, times=None, month=MONTH)
-    results = client.fetch_all("sales", [FEBRUARY, MONTH], {})
+def test_closing_the_iterator_waits_for_no_download(
+    amazon: Amazon, client: ReportingClient
+) -> None:
+    go_on = threading.Event()
+    publish_slowly(amazon, "2024/02", go_on)
+    results = client.fetch_all("sales", ["2024-01", "2024-02"], {}, accept)
     next(results)
     started = time.monotonic()
 
     results.close()  # type: ignore[attr-defined]
 
     assert time.monotonic() - started < 5
-    ended.set()
+    go_on.set()
 
 
-def test_at_most_three_requests_in_a_second_and_close_to_it(
-    account: Account, client: Client
+def test_a_machine_without_threads_is_named(
+    client: ReportingClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account.inject_fault("api", late(0.3), times=None)
-    months = [add_months(FEBRUARY, number) for number in range(10)]
+    def refuse(_: object) -> None:
+        raise RuntimeError
 
-    list(client.fetch_all("sales", months, {}))
+    monkeypatch.setattr("threading.Thread.start", refuse)
 
-    times = sorted(request.time for request in account.requests if request.service == "api")
-    assert len(times) == 10
-    # Measured where they arrive, a little later and less evenly than they were sent.
-    assert min(fourth - first for first, fourth in zip(times, times[3:], strict=False)) > 0.8
-    assert times[-1] - times[0] < 3 * 1.4
-    # They do not wait for each other's answers.
-    assert any(later - earlier < 0.2 for earlier, later in itertools.pairwise(times))
+    with pytest.raises(FatalSyncError, match="no resources left for a thread"):
+        next(client.fetch_all("sales", [MONTH], {}, accept))
 
 
-def test_only_what_ends_a_run_is_given_a_name() -> None:
-    named = r"^The sales report of 2024-03 could not be read: what$"
-    with pytest.raises(FatalSyncError, match=named), error_context("sales", MONTH):
-        raise FatalSyncError("what")  # noqa: EM101
+@pytest.mark.parametrize(
+    ("rate", "starts"),
+    [
+        (3, [0, 0, 0, 1.05, 1.05, 1.05, 2.1]),
+        (2.5, [0, 0, 0, 1.25, 1.25, 1.25, 2.5]),
+        (0.5, [0, 2.05, 4.1]),
+    ],
+)
+def test_requests_wait_for_their_slots(
+    amazon: Amazon, monkeypatch: pytest.MonkeyPatch, rate: float, starts: list[float]
+) -> None:
+    monkeypatch.setattr("pyrate_limiter.limiter.sleep", amazon.clock.sleep)
+    monkeypatch.setattr(
+        "pyrate_limiter.clocks.monotonic_ns", lambda: round(amazon.clock() * 1e9) + 10**12
+    )
+    client = amazon.client(requests_per_second=rate)
+    times = []
+
+    def note(_: Request) -> Response:
+        times.append(amazon.clock())
+        return response(400, "Report not found")
+
+    amazon.always("api", note)
+    for _ in starts:
+        fetch(client)
+
+    assert times == pytest.approx(starts, abs=0.01)
+
+
+def test_only_errors_that_end_a_stream_are_prefixed() -> None:
+    class OwnError(FatalSyncError):
+        pass
+
+    with pytest.raises(OwnError, match=r"^sales 2024-03: what$"), error_context("sales", MONTH):
+        raise OwnError("what")  # noqa: EM101
     with pytest.raises(io.UnsupportedOperation), error_context("sales", MONTH):
         raise io.UnsupportedOperation

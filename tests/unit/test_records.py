@@ -1,29 +1,25 @@
-"""The short way of records is the SDK's way, byte for byte."""
+"""Records are those of the SDK's own way, byte for byte."""
 
 from __future__ import annotations
 
-import io
 import re
-from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk import Stream
 
-from sandbox import make_csv
-from tap_amazon_appstore.output.messages import MessageWriter
-from tap_amazon_appstore.output.records import FastRecordsStream
+from tap_amazon_appstore.streams import ReportStream
 from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.conftest import catalog_with
-from tests.data import MONTH, sale, sales, subscription
+from tests.data import sale, sales, subscription
+from tests.unit.runs import Finished, MemoryClient, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sandbox import Account
-
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
+    "decimals as text": {"use_singer_decimal": True},
     "flattened": {"flattening_enabled": True, "flattening_max_depth": 2},
     "mapped": {
         "stream_maps": {
@@ -32,98 +28,97 @@ SETTINGS: dict[str, dict[str, Any]] = {
             "subscriptions": {"__alias__": "renamed"},
         }
     },
+    "mapped decimals as text": {
+        "use_singer_decimal": True,
+        "stream_maps": {"sales": {"price": "sales_price"}},
+    },
     "removed": {"stream_maps": {"sales": "__NULL__"}},
 }
-CATALOGS = {
-    "all columns": catalog_with(),
-    "some columns": catalog_with(
-        deselected={"sales": ["app_user_id", "title", "_rescued_data"], "subscriptions": ["asin"]}
-    ),
-    "fewer columns": catalog_with(),
+SELECTIONS: dict[str, Mapping[str, Any]] = {
+    "all columns": {},
+    "some columns": {"sales": ["app_user_id", "title", "_rescued_data"], "subscriptions": ["asin"]},
 }
-for entry in CATALOGS["fewer columns"]["streams"]:
-    entry["schema"]["properties"].pop("vendor_sku", None)
 
 
 @pytest.fixture
-def account(account: Account) -> Account:
-    """An account with rows of every kind: typed, empty, odd, in other scripts."""
+def client() -> MemoryClient:
+    """Reports with rows of every kind: typed, empty, odd, in other scripts."""
     rows = [
         *sales(3),
         sale(Title='क्रिकेट "लीग" 🏏, \n\\', Units="many", Sales_Price="-0.10", Adjustment="Yes"),
         sale(Transaction_Time="", Usage_Time="12.50", Estimated_Earnings="12345678901234567.89"),
     ]
-    account.put_report("sales", MONTH, make_csv([{**row, "New": "x"} for row in rows]))
-    account.put_report("subscription", MONTH, make_csv([subscription(), subscription(Active="")]))
-    return account
+    client = MemoryClient()
+    client.put("sales", "2024-03", [{**row, "New": "x"} for row in rows])
+    client.put("subscription", "2024-03", [subscription(), subscription(Active="")])
+    return client
 
 
-def output(account: Account, catalog: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return what the tap writes, with the times of extraction made equal."""
-    month = MONTH.isoformat()
-    config = {**account.settings, "start_date": month, "end_date": month, **settings}
-    buffer = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
-    with redirect_stdout(buffer):
-        TapAmazonAppstore(config=config, catalog=dict(catalog)).sync_all()
-    buffer.seek(0)
-    return re.sub(r'"time_extracted":"[0-9T:.Z-]+"', '"time_extracted":"now"', buffer.read())
+def without_times(finished: Finished) -> str:
+    return re.sub(r'"time_extracted":"[0-9T:.Z-]+"', "", finished.output.decode())
 
 
-@pytest.mark.parametrize("catalog", CATALOGS.values(), ids=CATALOGS)
+@pytest.mark.parametrize("deselected", SELECTIONS.values(), ids=SELECTIONS)
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_both_ways_write_the_same_bytes(
-    account: Account,
-    catalog: Mapping[str, Any],
+def test_the_sdk_writes_the_same_bytes(
+    client: MemoryClient,
+    deselected: Mapping[str, Any],
     settings: Mapping[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    short = output(account, catalog, settings)
+    def read(client: MemoryClient) -> str:
+        decimals = {"use_singer_decimal": settings.get("use_singer_decimal", False)}
+        catalog = catalog_with(deselected=deselected, **decimals)
+        return without_times(run(client, catalog=catalog, **settings))
 
-    monkeypatch.setattr(FastRecordsStream, "_passes_records_through", lambda _: False)
-    assert short == output(account, catalog, settings)
-
-
-def test_plain_records_take_the_short_way(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[str] = []
-    write_records = MessageWriter.write_records
-
-    def note(self: MessageWriter, stream: str, records: Any) -> int:  # noqa: ANN401
-        written.append(stream)
-        return write_records(self, stream, records)
-
-    monkeypatch.setattr(MessageWriter, "write_records", note)
-
-    output(account, CATALOGS["some columns"], {})
-
-    assert written == ["sales", "subscriptions"]
+    ours = read(client)
+    monkeypatch.setattr(ReportStream, "_sync_records", Stream._sync_records)
+    assert ours == read(client)
 
 
 @pytest.mark.parametrize(
     "member",
     [
         "_sync_records",
-        "_write_record_message",
-        "stream_maps",
-        "mask",
-        "effective_schema",
-        "_finalize_state",
-        "_write_state_message",
-        "get_record_counter",
-        "get_sync_timer",
-        "ABORT_AT_RECORD_COUNT",
-        "child_streams",
-        "_stream_version",
-        # What `streams.py` and `batches.py` lean on beside these.
+        "_sync_batches",
         "_increment_stream_state",
         "_write_starting_replication_value",
-        "_sync_batches",
+        "_finalize_state",
+        "_write_state_message",
         "state_manager",
+        "mask",
     ],
 )
-def test_the_sdk_still_has_what_streams_lean_on(member: str) -> None:
+def test_the_sdk_has_the_members_that_streams_use_or_override(member: str) -> None:
     tap = TapAmazonAppstore(config={}, validate_config=False)
     for stream in tap.streams.values():
-        # Not what the stream's own classes have: that would be there anyway.
+        # Not what the stream's own class has: that would exist anyway.
         assert member in {*dir(Stream), *vars(stream)}
+
+
+def test_a_catalog_of_other_decimals_is_rejected(client: MemoryClient) -> None:
+    with pytest.raises(Exception, match="Generate the catalog again with --discover"):
+        run(client, use_singer_decimal=True)
+
+
+def test_decimals_as_text_have_all_digits_and_no_exponent() -> None:
+    client = MemoryClient()
+    amounts = [
+        "0.000000000000000001",
+        "-.5",
+        "+7",
+        "12345678901234567890.123456789012345678",
+        "1e3",
+    ]
+    client.put("sales", "2024-03", [sale(Sales_Price=amount) for amount in amounts])
+    finished = run(client, catalog=catalog_with(use_singer_decimal=True), use_singer_decimal=True)
+    assert [record["sales_price"] for record in finished.records()] == [
+        "0.000000000000000001",
+        "-0.5",
+        "7",
+        "12345678901234567890.123456789012345678",
+        None,
+    ]
+    schema = finished.messages[0]["schema"]["properties"]["sales_price"]
+    assert (schema["type"], schema["format"]) == (["string", "null"], "x-singer.decimal")
+    assert (schema["precision"], schema["scale"]) == (38, 18)

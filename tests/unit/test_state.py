@@ -1,112 +1,228 @@
-"""What a stream's state says: where a run begins, and which files it need not read."""
+"""A stream's state: where a run begins, which files it need not read, and what can be wrong."""
 
 from __future__ import annotations
 
-import re
+import copy
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pytest
-from singer_sdk.exceptions import FatalSyncError
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tap_amazon_appstore.client import FileIdentity
+from tap_amazon_appstore.client import FileVersion
+from tap_amazon_appstore.months import look_back, period_name
 from tap_amazon_appstore.state import ReportState
 
 JANUARY, FEBRUARY, MARCH, APRIL, MAY = (date(2024, number, 1) for number in range(1, 6))
 NOW = date(2024, 6, 1)
+VERSION = FileVersion('"a"', "Wed, 03 Apr 2024 12:30:00 GMT")
 
 
-def state_of(state: dict[str, Any] | None = None, lookback: int = 2) -> ReportState:
-    return ReportState({} if state is None else state, lookback_months=lookback, current=NOW)
+class Read:
+    """A state that has been read, and the warnings about it."""
+
+    def __init__(
+        self, entry: dict[str, Any] | None = None, *, start: date = JANUARY, lookback: int = 2
+    ) -> None:
+        self.entry: dict[str, Any] = {} if entry is None else entry
+        self.warnings: list[str] = []
+        self.state = ReportState(
+            self.entry,
+            start=start,
+            lookback=partial(look_back, count=lookback),
+            current=NOW,
+            warn=self.warnings.append,
+        )
+
+    def complete(self, *months: date) -> dict[str, Any]:
+        for month in months:
+            self.state.complete(period_name(month), VERSION, "report_month")
+        return self.entry
 
 
-def bookmark(month: object, **files: object) -> dict[str, Any]:
-    state: dict[str, Any] = {"replication_key_value": month}
-    return {**state, **files}
+def bookmark(month: object, **others: object) -> dict[str, Any]:
+    return {"replication_key": "report_month", "replication_key_value": month, **others}
+
+
+def file(**changes: object) -> dict[str, object]:
+    return {"etag": VERSION.etag, "last_modified": VERSION.last_modified, **changes}
 
 
 def test_without_a_bookmark_a_run_begins_at_the_start() -> None:
-    state = state_of()
-
-    assert state.bookmark is None
-    assert state.files == {}
-    assert state.first_month(JANUARY) == JANUARY
+    assert Read().state.first_month == JANUARY
+    assert Read(bookmark(None)).state.first_month == JANUARY
 
 
 @pytest.mark.parametrize(
-    ("lookback", "start", "first"),
-    [(0, JANUARY, APRIL), (1, JANUARY, MARCH), (2, JANUARY, FEBRUARY), (2, MAY, MAY)],
+    ("start", "lookback", "first"), [(JANUARY, 2, MARCH), (JANUARY, 0, MAY), (APRIL, 2, APRIL)]
 )
-def test_a_run_begins_some_months_before_the_bookmark(
-    lookback: int, start: date, first: date
+def test_a_run_begins_before_the_bookmark_but_not_before_the_start(
+    start: date, lookback: int, first: date
 ) -> None:
-    state = state_of(bookmark("2024-04-01"), lookback)
-
-    assert state.bookmark == APRIL
-    assert state.first_month(start) == first
+    assert Read(bookmark("2024-05-01"), start=start, lookback=lookback).state.first_month == first
 
 
-@pytest.mark.parametrize("value", ["2024-06-01", "2024-07-01", "9999-12-31"])
-def test_a_bookmark_in_the_future_is_the_current_month(value: str) -> None:
-    assert state_of(bookmark(value)).bookmark == NOW
+def test_a_completed_month_moves_the_bookmark_and_is_known() -> None:
+    entry = Read(start=MARCH).complete(MARCH, APRIL)
+    assert entry == bookmark(
+        "2024-04-01",
+        first_month="2024-03-01",
+        files={"2024-03-01": file(), "2024-04-01": file()},
+    )
+    read = Read(entry, start=MARCH)
+    assert read.state.files == {"2024-03": VERSION, "2024-04": VERSION}
+    assert not read.warnings
 
 
-@pytest.mark.parametrize("value", ["yesterday", 7, ""])
-def test_a_bookmark_that_is_no_date_is_refused_with_what_it_is(value: object) -> None:
-    sentence = f"The state's bookmark {value!r} is no date; correct or remove the state"
-
-    with pytest.raises(FatalSyncError, match=re.escape(sentence)):
-        state_of(bookmark(value))
+def test_a_restated_month_leaves_the_bookmark() -> None:
+    entry = Read(bookmark("2024-05-01")).complete(MARCH)
+    assert entry["replication_key_value"] == "2024-05-01"
 
 
-def test_a_month_that_has_been_read_is_remembered_with_its_file() -> None:
-    written: dict[str, Any] = {}
-    state = state_of(written)
-
-    state.complete(MARCH, FileIdentity('"a"', None), "report_month")
-
-    assert state.bookmark == MARCH
-    assert state.files == {MARCH: FileIdentity('"a"', None)}
-    assert written == {
-        "replication_key": "report_month",
-        "replication_key_value": "2024-03-01",
-        "files": {"2024-03-01": {"etag": '"a"', "last_modified": None}},
-    }
-    assert state_of(written).files == state.files
+def test_only_months_that_are_checked_again_are_kept() -> None:
+    assert [*Read(lookback=1).complete(JANUARY, FEBRUARY, MARCH)["files"]] == [
+        "2024-02-01",
+        "2024-03-01",
+    ]
 
 
-def test_a_month_before_the_bookmark_does_not_move_it() -> None:
-    written = bookmark("2024-04-01")
-    state = state_of(written)
-
-    state.complete(MARCH, FileIdentity("a", "b"), "report_month")
-
-    assert state.bookmark == APRIL
-    assert written["replication_key_value"] == "2024-04-01"
-    assert list(written["files"]) == ["2024-03-01"]
+def test_a_year_is_a_file_of_its_own() -> None:
+    read = Read(lookback=12)
+    read.state.complete("2024", VERSION, "report_month")
+    assert read.entry["replication_key_value"] == "2024-01-01"
+    assert Read(read.entry, lookback=12).state.files == {"2024": VERSION}
 
 
-def test_only_files_that_are_checked_again_are_remembered_in_order() -> None:
-    files = {
-        f"2024-0{number}-01": {"etag": str(number), "last_modified": None} for number in (4, 2, 1)
-    }
-    written = bookmark("2024-04-01", files=files)
-    state = state_of(written)
-    assert list(state.files) == [APRIL, FEBRUARY, JANUARY]
+def test_versions_after_the_bookmark_are_removed() -> None:
+    entry = bookmark("2024-02-01", files={"2024-02-01": file(), "2024-04-01": file()})
+    read = Read(entry)
+    assert [*read.state.files] == ["2024-02"]
+    assert [*entry["files"]] == ["2024-02-01"]
 
-    state.complete(MARCH, FileIdentity("3", None), "report_month")
-    assert list(written["files"]) == ["2024-02-01", "2024-03-01", "2024-04-01"]
-    state.complete(MAY, FileIdentity("5", None), "report_month")
-    assert list(written["files"]) == ["2024-03-01", "2024-04-01", "2024-05-01"]
-    assert written["files"]["2024-04-01"] == {"etag": "4", "last_modified": None}
+
+def test_without_a_bookmark_no_version_is_trusted() -> None:
+    assert Read(bookmark(None, files={"2024-02-01": file()})).state.files == {}
+
+
+def test_a_bookmark_in_the_future_is_the_current_month_and_a_warning() -> None:
+    read = Read(bookmark("2099-01-01"))
+    assert read.state.bookmark == NOW
+    assert read.warnings == [
+        (
+            "the state's bookmark 2099-01-01 lies in the future. It is replaced by the current month, "
+            "2024-06."
+        )
+    ]
+
+
+@pytest.mark.parametrize("value", ["", "soon", "2024-13-01", 5, [], {"a": 1}, True, "2024"])
+def test_a_bookmark_that_is_not_a_date_reads_everything_again(value: object) -> None:
+    read = Read(bookmark(value, files={"2024-02-01": file()}))
+    assert read.state.first_month == JANUARY
+    assert read.state.files == {}
+    assert len(read.warnings) == 1
 
 
 @pytest.mark.parametrize(
     "files",
-    [None, 7, [], {"2024-04-01": None}, {"2024-04-01": {"etag": "a"}}, {"x": {}}],
+    [
+        [],
+        "x",
+        {"soon": file()},
+        {"2024-04-01": None},
+        {"2024-04-01": {"etag": '"a"'}},
+        {"2024-04-01": file(etag=5)},
+        {"2024-04-01": file(etag="€")},
+        {"2024-04-01": file(etag=" a")},
+        {"2024-04-01": file(etag="a\r\nb: c")},
+        {"2024-04-01": file(last_modified="\x00")},
+    ],
 )
-def test_files_that_cannot_be_read_are_none(files: object) -> None:
-    state = state_of(bookmark("2024-04-01", files=files))
+def test_file_versions_that_cannot_be_sent_are_read_again(files: object) -> None:
+    valid = {"2024-05-01": file()}
+    read = Read(
+        bookmark("2024-05-01", files={**valid, **files} if isinstance(files, dict) else files)
+    )
+    assert [*read.state.files] == (["2024-05"] if isinstance(files, dict) else [])
+    assert len(read.warnings) == (1 if files else 0)
 
-    assert state.files == {}
-    assert state.bookmark == APRIL
+
+def test_months_before_the_first_covered_one_are_uncovered() -> None:
+    entry = Read(start=APRIL).complete(APRIL)
+    assert Read(entry, start=JANUARY, lookback=0).state.uncovered == (JANUARY, MARCH)
+    assert Read(entry, start=APRIL).state.uncovered is None
+    # The lookback reads some of them.
+    assert Read(entry, start=JANUARY, lookback=2).state.uncovered == (JANUARY, JANUARY)
+
+
+def test_a_state_without_a_first_month_covers_the_start() -> None:
+    read = Read(bookmark("2024-05-01"))
+    assert read.state.uncovered is None
+    assert read.complete(MAY)["first_month"] == "2024-01-01"
+
+
+def test_a_later_start_leaves_the_months_before_it_uncovered() -> None:
+    entry = Read(bookmark("2024-01-01", first_month="2023-01-01"), start=APRIL).complete(APRIL)
+    assert entry["first_month"] == "2024-04-01"
+
+
+def test_an_unreadable_first_month_is_a_warning() -> None:
+    read = Read(bookmark("2024-05-01", first_month="x"))
+    assert len(read.warnings) == 1
+    assert read.state.first_month == MARCH
+
+
+@given(
+    old=st.integers(1, 5),
+    new=st.integers(0, 5),
+    lookback=st.integers(0, 5),
+)
+def test_a_state_merged_after_an_interrupted_full_refresh_reads_the_rest(
+    old: int, new: int, lookback: int
+) -> None:
+    months = [JANUARY, FEBRUARY, MARCH, APRIL, MAY]
+    before = Read(lookback=lookback).complete(*months[:old])
+    refreshed = Read(bookmark(None), lookback=lookback).complete(*months[:new])
+    state = Read(merge(refreshed, before), lookback=lookback).state
+    assert state.first_month <= months[min(new, 4)]
+    assert not {period_name(month) for month in months[new:]} & {*state.files}
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.dates().map(str),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "replication_key_value": anything | st.sampled_from(["2024-03-01", "2024-05-01"]),
+            "files": anything
+            | st.dictionaries(
+                st.sampled_from(["2024-03-01", "2024-04-01", "2024", "x"]),
+                anything | st.fixed_dictionaries({"etag": anything, "last_modified": anything}),
+            ),
+            "first_month": anything,
+        },
+    )
+)
+def test_no_edited_state_reads_less_than_its_bookmark_allows(entry: dict[str, Any]) -> None:
+    state = Read(copy.deepcopy(entry)).state
+    assert JANUARY <= state.first_month <= NOW
+    assert all(state.bookmark and period[:7] <= f"{state.bookmark:%Y-%m}" for period in state.files)
+    assert Read(Read(copy.deepcopy(entry)).complete(NOW)).warnings == []
+
+
+def merge(source: dict[str, Any], target: dict[str, Any]) -> dict[str, Any]:
+    """Merge states as Meltano does."""
+    for key, value in source.items():
+        if isinstance(value, dict):
+            merge(value, target.setdefault(key, {}))
+        else:
+            target[key] = value
+    return target

@@ -1,0 +1,483 @@
+"""Sample reports agree with each other and look like those of a business."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from calendar import monthrange
+from collections import Counter, defaultdict
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Sandbox, write_sample_zip
+from sandbox.samples import Business, list_months, make_sample
+from sandbox.samples.catalogue import MARKETPLACES, PLANS
+from tests.conftest import memory_below
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sandbox import Account
+    from sandbox.reports import Period
+
+MONTH = date(2024, 3, 1)
+TODAY = date(2024, 6, 15)
+MONTHS = [date(2024, month, 1) for month in range(1, 7)]
+TWO_YEARS = list_months(date(2024, 6, 1), 24)
+BUSINESS = Business(1200)
+ZONES = {marketplace.name: marketplace.zone for marketplace in MARKETPLACES}
+PLAN_OF = {plan.asin: plan for plan in PLANS}
+# Observed names of columns that have other ones in the documentation.
+OBSERVED = {
+    "Invoice ID": "Invoice Id",
+    "Transaction ID": "Transaction Id",
+    "Sales Price (Marketplace Currency)": "Sales Price",
+    "Estimated Earnings (Marketplace Currency)": "Estimated Earnings",
+    "In-App Subscription Status (Trial / Paid)": "In-App Subscription Status",
+    "Usage Time for Underground Apps (seconds)": "Usage Time",
+}
+TAKEN_BACK = {"Refund", "Chargeback"}
+
+Row = dict[str, str]
+
+
+class Report(NamedTuple):
+    """A report's ZIP, read with the means of the standard library."""
+
+    parts: list[str]
+    header: list[str]
+    rows: list[Row]
+
+    @classmethod
+    def read(cls, content: bytes | None) -> Report:
+        assert content is not None
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            parts = [archive.read(name).decode() for name in archive.namelist()]
+        tables = [list(csv.reader(io.StringIO(p.lstrip("\ufeff"), newline=""))) for p in parts]
+        header = tables[0][0]
+        rows = [dict(zip(header, row, strict=True)) for table in tables for row in table[1:]]
+        return cls(parts, header, rows)
+
+
+def read_sales(content: bytes | None) -> list[Row]:
+    """Read sales under the documented names, whichever the file has."""
+    rows = Report.read(content).rows
+    return [{OBSERVED.get(name, name): cell for name, cell in row.items()} for row in rows]
+
+
+@cache
+def sales(month: date, business: Business = BUSINESS) -> list[Row]:
+    return read_sales(make_sample("sales", month, business))
+
+
+@cache
+def subscriptions(month: date, business: Business = BUSINESS) -> list[Row]:
+    return Report.read(make_sample("subscription", month, business)).rows
+
+
+def parse_time(row: Row) -> datetime:
+    """Parse a sale's time in either form."""
+    written, abbreviation = row["Transaction Time"].rsplit(" ", 1)
+    form = "%m/%d/%y %H:%M" if "/" in written else "%Y-%m-%d %H:%M:%S"
+    moment = datetime.strptime(written, form).replace(tzinfo=ZONES[row["Marketplace"]])
+    names = (abbreviation, {"BRT": "-03", "BRST": "-02"}.get(abbreviation))
+    return moment if moment.tzname() in names else moment.replace(fold=1)
+
+
+def parse_day(row: Row) -> date:
+    return datetime.strptime(row["Date"], "%m/%d/%y").replace(tzinfo=timezone.utc).date()
+
+
+def subscription_of(row: Row) -> tuple[str, ...]:
+    return row["Marketplace"], row["ASIN"], row["Subscription Type"]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox without servers."""
+    with Sandbox(port=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def sample(sandbox: Sandbox) -> Account:
+    """An account with six months of sample reports, which no test changes."""
+    account = sandbox.add_account()
+    account.add_sample(months=6, rows_per_month=1200, today=TODAY)
+    return account
+
+
+class TestAccounts:
+    """Which reports there are, and when they change."""
+
+    def test_cover_the_last_months(self, sample: Account) -> None:
+        for report, first, last in (
+            ("sales", 1, 6),
+            ("subscription", 1, 6),
+            ("earnings", 1, 4),
+        ):
+            found = [m for m in range(1, 13) if sample.get_report(report, date(2024, m, 1))]
+            assert found == list(range(first, last + 1))
+        assert sample.get_report("sales", date(2023, 12, 1)) is None
+
+    def test_sizes_follow_the_business(self, sample: Account) -> None:
+        for month in MONTHS[:-1]:
+            rows = read_sales(sample.get_report("sales", month))
+            assert len(rows) == pytest.approx(BUSINESS.count_lines(month), rel=0.01)
+        assert len({len(sales(month)) for month in MONTHS}) > len(MONTHS) / 2
+
+    def test_are_the_same_whenever_they_are_made(self, sandbox: Sandbox, sample: Account) -> None:
+        account = sandbox.add_account()
+        account.add_sample(months=2, rows_per_month=1200, today=date(2024, 3, 2))
+        for report in ("sales", "subscription"):
+            month = date(2024, 2, 1)
+            assert account.get_report(report, month) == sample.get_report(report, month)
+
+    def test_of_other_seeds_are_others(self, sandbox: Sandbox, sample: Account) -> None:
+        account = sandbox.add_account()
+        account.add_sample(months=1, rows_per_month=1200, today=TODAY, seed="other")
+        theirs = read_sales(account.get_report("sales", TODAY))
+        ours = read_sales(sample.get_report("sales", TODAY))
+        for column in ("ASIN", "Vendor SKU", "App User ID", "Invoice Id"):
+            assert {row[column] for row in ours} & {row[column] for row in theirs} <= {""}
+
+    @settings(max_examples=15, deadline=None)
+    @given(st.dates(date(2020, 1, 1), date(2030, 12, 31)))
+    def test_nothing_lies_in_the_future(self, today: date) -> None:
+        midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
+        business = Business(60)
+        for month in list_months(today, 2):
+            rows = read_sales(make_sample("sales", month, business, today))
+            assert all(parse_time(row) < midnight for row in rows)
+            days = Report.read(make_sample("subscription", month, business, today)).rows
+            assert all(parse_day(row) < today for row in days)
+            assert len(days) > 0 or today == month
+
+    def test_yearly_earnings_are_those_of_the_months(self, sample: Account) -> None:
+        def rows(period: Period) -> list[Row]:
+            return Report.read(sample.get_report("earnings", period)).rows
+
+        assert rows(2024) == [row for month in MONTHS[:4] for row in rows(month)]
+
+
+class TestForms:
+    """How reports are written."""
+
+    def test_have_every_layout_within_six_months(self, sample: Account) -> None:
+        seen: defaultdict[str, set[object]] = defaultdict(set)
+        for month in MONTHS:
+            content = sample.get_report("sales", month) or b""
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                seen["streamed"].add(bool(archive.infolist()[0].flag_bits & 0x08))
+                assert archive.namelist()[0] == f"sales-{month:%Y-%m}-00000.csv"
+            report = Report.read(content)
+            seen["parts"].add(len(report.parts))
+            seen["BOM"].add(report.parts[-1].startswith("\ufeff"))
+            seen["CRLF"].add(report.parts[-1].endswith("\r\n"))
+            seen["quoted"].add('"Marketplace"' in report.parts[0])
+            seen["observed"].add("Transaction ID" in report.header)
+        assert {name: len(values) for name, values in seen.items()} == dict.fromkeys(seen, 2)
+
+    def test_have_documented_or_observed_names(self, sample: Account) -> None:
+        documented = Report.read(sample.get_report("sales", date(2024, 2, 1))).header
+        observed = Report.read(sample.get_report("sales", MONTH)).header
+        assert len(documented) == 23
+        assert not set(OBSERVED) & set(documented)
+        assert set(OBSERVED) <= set(observed)
+        names = {OBSERVED.get(name, name) for name in observed}
+        assert names == {*documented, "Sales Channel", "Device OS"}
+        earnings = Report.read(sample.get_report("earnings", MONTH)).header
+        assert (len(earnings), earnings[3:5]) == (23, ["Payment ID", "Payment No."])
+
+    def test_zones_follow_daylight_saving_time(self) -> None:
+        zones: defaultdict[str, set[str]] = defaultdict(set)
+        for row in (row for month in MONTHS for row in sales(month)):
+            zones[row["Marketplace"]].add(row["Transaction Time"].rsplit(" ", 1)[1])
+        assert zones["Amazon.com"] == {"PST", "PDT"}
+        assert zones["Amazon.de"] == {"CET", "CEST"}
+        assert zones["Amazon.com.au"] == {"AEST", "AEDT"}
+        assert zones["Amazon.com.br"] == {"BRT"}
+        assert zones["Amazon.co.jp"] == {"JST"}
+
+    def test_files_are_written_with_little_memory(self, tmp_path: Path) -> None:
+        path = tmp_path / "report.zip"
+        write_sample_zip(path, "sales", MONTH, 4_000)  # The simulated subscribers stay in memory.
+        with memory_below(1_000_000):
+            write_sample_zip(path, "sales", MONTH, 4_000)
+        assert len(Report.read(path.read_bytes()).rows) == 4_000
+
+
+class TestSales:
+    """What is sold."""
+
+    @pytest.mark.parametrize("month", MONTHS)
+    def test_are_of_every_kind(self, month: date) -> None:
+        rows = sales(month)
+        values = {name: {row[name] for row in rows} for name in rows[0]}
+        assert values["Item Type"] == {"Application", "In-App", "Game", "Subscription"}
+        assert values["Transaction Type"] == {"Charge", *TAKEN_BACK, "Chargeback reversal"}
+        assert values["In-App Subscription Term"] == {"", *(plan.term for plan in PLANS)}
+        assert values["In-App Subscription Status"] == {
+            *("", "TRIAL", "PAID", "Introductory Price - All Customers"),
+            "Promotional Price - Lapsed Customers",
+        }
+        assert {(m.name, m.country, m.currency) for m in MARKETPLACES} == {
+            (r["Marketplace"], r["Country/Region Code"], r["Marketplace Currency"]) for r in rows
+        }
+        assert len(values["Title"] - {""}) > 5
+        text = "".join(values["Title"] | values["Item Name"])
+        assert set(',"\néم寿कШ') <= set(text)
+        assert any(r["Item Type"] == "Application" and r["Sales Price"] == "0.00" for r in rows)
+        tests = [row for row in rows if not row["Title"]]
+        assert tests
+        assert not any(row["Item Name"] for row in tests)
+
+    def test_refunds_and_chargebacks_follow_their_charges(self) -> None:
+        charges: dict[str, Row] = {}
+        signs = Counter[bool]()
+        for row in (row for month in TWO_YEARS for row in sales(month)):
+            if row["Transaction Type"] == "Charge":
+                assert charges.setdefault(row["Transaction Id"], row) is row
+            elif row["Adjustment"] == "No" and row["Transaction Id"] in charges:
+                charge = charges[row["Transaction Id"]]
+                assert parse_time(row) >= parse_time(charge)
+                for column in ("App User ID", "Receipt ID", "ASIN", "In-App Subscription Status"):
+                    assert row[column] == charge[column]
+                negative = row["Transaction Type"] in TAKEN_BACK
+                earnings = Decimal(charge["Estimated Earnings"])
+                assert Decimal(row["Estimated Earnings"]) == (-earnings if negative else earnings)
+                signs[row["Sales Price"].startswith("-")] += negative
+            else:
+                # An adjustment, or the charge is in a month before the first one.
+                early = row["Item Type"] == "Subscription" and parse_time(row).year < 2024
+                assert row["Adjustment"] == "Yes" or early
+        assert min(signs[True], signs[False]) > 100
+
+    def test_applications_and_adjustments_name_no_customer(self) -> None:
+        adjustments = 0
+        for row in (row for month in MONTHS for row in sales(month)):
+            anonymous = row["Adjustment"] == "Yes" or row["Item Type"] == "Application"
+            assert (not row["App User ID"]) is (not row["Receipt ID"]) is anonymous
+            adjustments += row["Adjustment"] == "Yes"
+        assert adjustments > len(MONTHS)
+
+    def test_a_few_are_of_the_month_before(self) -> None:
+        for month in MONTHS:
+            early = [row for row in sales(month) if parse_time(row).date() < month]
+            assert 1 <= len(early) <= 20
+            assert all(parse_time(row).date() >= month - timedelta(days=3) for row in early)
+
+    def test_invoice_ids_are_unique(self) -> None:
+        ids = [row["Invoice Id"] for month in MONTHS for row in sales(month)]
+        assert len(set(ids)) == len(ids)
+
+    def test_downloads_have_seasons_and_grow(self) -> None:
+        installs = [
+            sum(row["Item Type"] == "Application" for row in sales(month)) for month in TWO_YEARS
+        ]
+        assert len(set(installs)) > len(installs) / 2
+        assert sum(installs[12:]) > 1.1 * sum(installs[:12])
+        by_month = dict(zip(TWO_YEARS, installs, strict=True))
+        assert by_month[date(2023, 12, 1)] > 1.1 * by_month[date(2023, 10, 1)]
+
+
+class TestSubscriptions:
+    """The subscription report, and the subscribers' line items."""
+
+    @pytest.mark.parametrize("business", [BUSINESS, Business(60), Business(2100, "copies")])
+    def test_active_is_previous_plus_started_less_ended(self, business: Business) -> None:
+        active: dict[tuple[str, ...], tuple[date, int]] = {}
+        first = TWO_YEARS[-6]
+        for row in (row for month in TWO_YEARS[-6:] for row in subscriptions(month, business)):
+            key, day = subscription_of(row), parse_day(row)
+            now, started, ended, refunded = (
+                int(row[name]) for name in ("Active", "Started", "Ended", "Refunded")
+            )
+            last, number = active.get(key, (first, 0))
+            if day > first:
+                # Nothing is active where there was no row.
+                assert number == 0 or last == day - timedelta(days=1)
+                if key in active or started:
+                    assert now == number + started - ended
+            assert now >= 0
+            assert refunded <= ended
+            active[key] = day, now
+        assert {kind for _, _, kind in active} == {"trial", "paid"}
+
+    @pytest.mark.parametrize("business", [BUSINESS, Business(2100, "copies")])
+    def test_trials_are_those_of_the_sales_lines(self, business: Business) -> None:
+        lines, counts = Counter[tuple[date, str]](), Counter[tuple[date, str]]()
+        for row in (row for month in MONTHS[:4] for row in sales(month, business)):
+            if row["In-App Subscription Status"] == "TRIAL":
+                assert Decimal(row["Sales Price"]) == 0
+                lines[parse_time(row).astimezone(timezone.utc).date(), row["Vendor SKU"]] += 1
+        for row in subscriptions(MONTH, business):
+            if row["Subscription Type"] == "trial" and row["Started"] != "0":
+                counts[parse_day(row), row["Vendor SKU"]] += int(row["Started"])
+        of_month = {key: number for key, number in lines.items() if key[0].month == MONTH.month}
+        assert counts == of_month
+        assert sum(counts.values()) > 20
+
+    @pytest.mark.parametrize("business", [Business(150), Business(2100, "copies")])
+    def test_paid_actives_are_the_payers_of_the_sales_lines(self, business: Business) -> None:
+        # No subscription is older than 37 months.
+        charges: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+        ended_early: dict[str, datetime] = {}
+        for row in (row for m in list_months(date(2024, 4, 1), 40) for row in sales(m, business)):
+            receipt, _, _ = row["Receipt ID"].partition(":")
+            if row["Transaction Type"] in TAKEN_BACK:
+                ended_early[receipt] = parse_time(row)
+            elif row["Transaction Type"] == "Charge" and row["In-App Subscription Status"] not in (
+                *("", "TRIAL"),
+            ):
+                charges[receipt, row["Item Name"]].append(row)
+        plans = {plan.name: plan for plan in PLANS}
+        spans = [
+            (rows[0]["Marketplace"], plans[name], parse_time(rows[0]), end)
+            for (receipt, name), rows in charges.items()
+            for end in [ended_early.get(receipt) or _term_end(rows, plans[name].term)]
+        ]
+        for day in (date(2024, 3, 1), date(2024, 3, 17), date(2024, 3, 31)):
+            moment = datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=timezone.utc)
+            expected = Counter(
+                (marketplace, plan.name)
+                for marketplace, plan, start, end in spans
+                if start <= moment < end
+            )
+            reported = Counter(
+                {
+                    (row["Marketplace"], row["Subscription Title"]): int(row["Active"])
+                    for row in subscriptions(MONTH, business)
+                    if parse_day(row) == day and row["Subscription Type"] == "paid"
+                }
+            )
+            assert +reported == expected
+            assert reported.total() > 30
+
+    def test_convert_churn_and_grow_plausibly(self) -> None:
+        tried, paid = set[str](), set[str]()
+        for row in (row for month in TWO_YEARS for row in sales(month)):
+            receipt, status = row["Receipt ID"].partition(":")[0], row["In-App Subscription Status"]
+            if status == "TRIAL":
+                tried.add(receipt)
+            elif status:
+                paid.add(receipt)
+        assert 0.3 < len(tried & paid) / len(tried) < 0.6
+
+        revenue, churn = [], []
+        for month in TWO_YEARS:
+            rows = [r for r in subscriptions(month) if r["Subscription Type"] == "paid"]
+            last = max(map(parse_day, rows))
+            revenue.append(
+                sum(
+                    float(int(row["Active"]) * plan.us_dollars / _months(plan.term))
+                    for row in rows
+                    for plan in [PLAN_OF[row["ASIN"]]]
+                    if parse_day(row) == last
+                )
+            )
+            first = sum(int(row["Active"]) for row in rows if parse_day(row) == month)
+            churn.append(sum(int(row["Ended"]) for row in rows) / first)
+        assert all(later > 0.98 * earlier for earlier, later in pairwise(revenue))
+        assert 1.15 < revenue[-1] / revenue[-13] < 1.6
+        assert all(0.02 < rate < 0.12 for rate in churn)
+
+
+def _months(term: str) -> Decimal:
+    months = {"BiMonthly": 2, "Quarterly": 3, "SemiAnnually": 6, "Annually": 12}
+    weeks = {"Weekly": 1, "BiWeekly": 2}
+    return Decimal(weeks[term]) * 12 / 52 if term in weeks else Decimal(months.get(term, 1))
+
+
+def _term_end(rows: list[Row], term: str) -> datetime:
+    """Return when the last of a subscription's paid terms ends."""
+    start, terms = parse_time(rows[0]), len(rows)
+    if term in ("Weekly", "BiWeekly"):
+        return start.astimezone(timezone.utc) + terms * timedelta(
+            days=7 if term == "Weekly" else 14
+        )
+    years, index = divmod(start.month - 1 + terms * int(_months(term)), 12)
+    year, month = start.year + years, index + 1
+    return start.replace(year, month, min(start.day, monthrange(year, month)[1]))
+
+
+class TestEarnings:
+    """The earnings report."""
+
+    def test_pay_the_sales_of_their_month(self, sample: Account) -> None:
+        statuses = set[str]()
+        for month in MONTHS[:4]:
+            rows = Report.read(sample.get_report("earnings", month)).rows
+            payments = defaultdict(list)
+            for row in rows:
+                payments[row["Marketplace"]].append(row)
+                statuses.add(row["Payment Status"])
+            for marketplace, (invoice, adjustments) in payments.items():
+                lines = [row for row in sales(month) if row["Marketplace"] == marketplace]
+                sums = [
+                    sum(Decimal(r["Estimated Earnings"]) for r in lines if r["Adjustment"] == kind)
+                    for kind in ("No", "Yes")
+                ]
+                column = "Earnings Pre-Tax and Adjustments"
+                assert [Decimal(r[column]) for r in (invoice, adjustments)] == sums
+                assert Decimal(adjustments["Adjustments"]) == sums[1]
+                for same in ("Invoice Group ID", "Payment ID", "Payment Amount", "Payment Status"):
+                    assert invoice[same] == adjustments[same]
+            assert {row["Marketplace"] for row in sales(month)} == set(payments)
+        assert statuses == {"issued", "not issued", "rejected", ""}
+
+    def test_are_paid_thirty_days_after_the_month(self, sample: Account) -> None:
+        rows = Report.read(sample.get_report("earnings", MONTH)).rows
+        assert rows[0]["Earnings Period End Date"] == "2024-03-31 00:00:00 PDT"
+        paid = {row["Payment Issue Date"][:10] for row in rows if row["Payment Status"] == "issued"}
+        assert paid == {"2024-04-30"}
+        assert all(
+            not r["Payment Issue Date"] for r in rows if r["Payment Status"] in ("", "not issued")
+        )
+        assert all(
+            bool(r["Payment Failure Date"]) is (r["Payment Status"] == "rejected") for r in rows
+        )
+
+
+class TestRestatements:
+    """Reports that are restated."""
+
+    def test_of_sales_differ_a_little(self, sandbox: Sandbox, sample: Account) -> None:
+        account = sandbox.add_account()
+        account.add_sample(months=4, rows_per_month=1200, today=TODAY)
+        account.restate("sales", MONTH)
+        old, new = (read_sales(a.get_report("sales", MONTH)) for a in (sample, account))
+        was = {row["Invoice Id"]: row for row in old}
+        now = {row["Invoice Id"]: row for row in new}
+        kept = [invoice for invoice in was if invoice in now]
+        changed = Counter(name for i in kept for name in was[i] if was[i][name] != now[i][name])
+        assert set(changed) == {"Title", "Estimated Earnings"}
+        assert all(10 < number < 100 for number in changed.values())
+        assert 10 < len(was) - len(kept) < 50
+        assert 10 < len(now) - len(kept) < 50
+        assert [row["Invoice Id"] for row in new if row["Invoice Id"] in was] != kept
+
+    def test_are_all_different(self, sandbox: Sandbox) -> None:
+        account = sandbox.add_account()
+        account.add_sample(months=3, rows_per_month=100, today=date(2024, 5, 15))
+        for report in ("sales", "subscription", "earnings"):
+            contents = [account.get_report(report, MONTH)]
+            for _ in range(3):
+                account.restate(report, MONTH)
+                contents.append(account.get_report(report, MONTH))
+                rows = [tuple(row.values()) for row in Report.read(contents[-1]).rows]
+                assert len(set(rows)) == len(rows)
+            assert len(set(contents)) == 4
+
+    def test_are_of_samples_only(self, sandbox: Sandbox) -> None:
+        with pytest.raises(ValueError, match="no sample sales report for 2024-03"):
+            sandbox.add_account().restate("sales", MONTH)
