@@ -6,8 +6,8 @@ It is no part of the tap and never shipped with it. See `Sandbox`; from a shell,
 
 from sandbox.accounts import Account
 from sandbox.archive import make_csv, make_zip
-from sandbox.calls import Request
 from sandbox.faults import FAULTS, Fault
+from sandbox.request import Request
 from sandbox.samples import write_sample_zip
 from sandbox.sandbox import Sandbox
 

@@ -12,17 +12,14 @@ import sys
 import threading
 from contextlib import contextmanager
 from datetime import date, datetime, timezone
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.faults import FAULTS, find_fault
-from sandbox.reports import REPORTS
 from sandbox.samples import list_months
 from sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
 
     from sandbox.accounts import Account
 
@@ -40,33 +37,23 @@ examples:
 """
 
 
-class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Keep the examples' lines, and show defaults."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command with the settings of a sample account; returns the command's exit code."""
     parser = _make_parser()
     options = parser.parse_args(arguments)
     if options.list_faults:
-        sys.stdout.writelines(f"{f.name:26}{f.description}\n" for f in FAULTS.values())
+        for name, fault in FAULTS.items():
+            sys.stdout.write(f"{name:24} {fault.service:7} {fault.description}\n")
         return 0
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if bool(command) is bool(options.serve):
+    if bool(command) is options.serve:
         parser.error("either a command or --serve is required")
-    with Sandbox(
-        api_latency=options.api_latency,
-        download_latency=options.download_latency,
-        token_lifetime=options.token_lifetime,
-        url_lifetime=options.url_lifetime,
-        port=options.port,
-    ) as sandbox:
-        names = ["sample", *(f"sample {i}" for i in range(2, options.accounts + 1))]
-        accounts = [sandbox.add_account(name=name) for name in names]
-        for account, name in zip(accounts, names, strict=True):
-            _prepare(account, "" if name == "sample" else name.replace(" ", "-"), options)
+    with Sandbox(port=options.port) as sandbox:
+        numbers = range(1, options.accounts + 1)
+        accounts = [_add_account(sandbox, number, options) for number in numbers]
         if options.serve:
-            return _serve(accounts, list_months(options.today, options.months)[0])
+            first_month, *_ = list_months(options.today, max(options.months, 1))
+            return _serve(accounts, first_month)
         return _run(command, accounts[0].environment)
 
 
@@ -76,32 +63,23 @@ def _make_parser() -> argparse.ArgumentParser:
         usage="%(prog)s [options] COMMAND...\n       %(prog)s [options] --serve [--port PORT]",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
-        formatter_class=_Formatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     today = datetime.now(timezone.utc).date()
-    # Their default is None, which the help does not show.
-    flag: dict[str, Any] = {"action": "store_const", "const": True}
     add = parser.add_argument_group("sample reports").add_argument
-    add("--months", type=int, default=6, help="months with reports")
-    add("--rows", type=int, default=400, help="about how many rows a sales report of 2026 has")
-    add("--accounts", type=int, default=1, help="accounts, each with different data, to serve")
-    add("--empty", **flag, help="no reports")
-    add("--restate", type=int, default=0, metavar="N", help="restate the last N closed months")
+    add("--months", type=int, default=6, help="months with reports (default: 6)")
+    add("--rows", type=int, default=400, help="rows of a sales report of 2026 (default: about 400)")
+    add("--accounts", type=int, default=1, help="accounts with different data (default: 1)")
     add("--today", type=date.fromisoformat, default=today, help="a day in the last month")
     add = parser.add_argument_group("server").add_argument
-    add("--serve", **flag, help="serve until stopped (Ctrl-C); run no command")
-    port = "the API's port; Login with Amazon and the bucket use the next two; 0 for free ones"
+    add("--serve", action="store_true", help="serve until stopped (Ctrl-C); run no command")
+    port = "port of the API; Login with Amazon and the bucket use the next two (default: free ones)"
     add("--port", type=int, default=0, help=port)
-    add = partial(parser.add_argument_group("times in seconds").add_argument, type=float)
-    add("--api-latency", default=0.0, help="before each response of the API")
-    add("--download-latency", default=0.0, help="before each response of the bucket")
-    add("--token-lifetime", default=3600.0, help="until an access token expires")
-    add("--url-lifetime", type=int, default=300, help="until a presigned URL expires")
     add = parser.add_argument_group("faults").add_argument
     extent = "always, or for so many requests or seconds (3, 5s); may be repeated"
     name = "NAME[:TIMES|:SECONDSs]"
-    add("--fault", action="append", type=_parse_fault, metavar=name, help=extent)
-    add("--list-faults", **flag, help="list all faults and exit")
+    add("--fault", action="append", type=_parse_fault, default=[], metavar=name, help=extent)
+    add("--list-faults", action="store_true", help="list all faults and exit")
     parser.add_argument("command", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 
@@ -109,23 +87,21 @@ def _make_parser() -> argparse.ArgumentParser:
 def _parse_fault(text: str) -> tuple[str, int | None, float | None]:
     name, _, extent = text.partition(":")
     try:
-        fault = find_fault(name).name
+        find_fault(name)
         if extent.endswith("s"):
-            return fault, None, float(extent[:-1])
-        return fault, int(extent) if extent else None, None
+            return name, None, float(extent[:-1])
+        return name, int(extent) if extent else None, None
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _prepare(account: Account, seed: str, options: argparse.Namespace) -> None:
-    if not options.empty:
-        account.add_sample(options.months, options.rows, options.today, seed=seed, progress=True)
-        for month in list_months(options.today, options.restate + 1)[:-1]:
-            for report in REPORTS:
-                if account.get_report(report, month):
-                    account.restate(report, month)
-    for name, times, seconds in options.fault or []:
-        account.fail(name, times, seconds=seconds)
+def _add_account(sandbox: Sandbox, number: int, options: argparse.Namespace) -> Account:
+    account = sandbox.add_account(name=f"sample {number}")
+    seed = "" if number == 1 else f"sample-{number}"
+    account.add_sample(options.months, options.rows, options.today, seed=seed, progress=True)
+    for name, times, seconds in options.fault:
+        account.inject_fault(name, times, seconds=seconds)
+    return account
 
 
 def _serve(accounts: Sequence[Account], first_month: date) -> int:
@@ -136,7 +112,7 @@ def _serve(accounts: Sequence[Account], first_month: date) -> int:
     sys.stdout.flush()
     sys.stderr.write("The sandbox is running. Press Ctrl-C to stop it.\n")
     stopped = threading.Event()
-    with _signal_handler(lambda _number, _frame: stopped.set()):
+    with _signal_handler(lambda _: stopped.set()):
         # Windows cannot interrupt a wait without a time limit.
         while not stopped.wait(1):
             pass
@@ -151,10 +127,10 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         return 127
     with subprocess.Popen([executable, *command[1:]], env={**os.environ, **environment}) as process:
 
-        def pass_on(number: int, _frame: FrameType | None) -> None:
-            # A terminal sends Ctrl-C to the command too; it should not get it twice.
-            if number == signal.SIGTERM or not (os.name == "nt" or os.isatty(0)):
-                process.send_signal(number)
+        def pass_on(number: int) -> None:
+            # A terminal sends Ctrl-C to the command, too.
+            if number == signal.SIGTERM:
+                process.terminate()
 
         with _signal_handler(pass_on):
             code = process.wait()
@@ -162,10 +138,10 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 @contextmanager
-def _signal_handler(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _signal_handler(handler: Callable[[int], None]) -> Iterator[None]:
     """Handle SIGINT and SIGTERM for as long as the context lasts."""
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handler) for number in signals]
+    before = [signal.signal(number, lambda number, _frame: handler(number)) for number in signals]
     try:
         yield
     finally:

@@ -5,56 +5,46 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from sandbox.reports import REPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How long tokens and presigned URLs live (seconds), and the API's limit for an account."""
-
-    token_lifetime: float = 3600
-    url_lifetime: int = 300
-    requests_per_second: int = 3
-    clock: Callable[[], float] = time.monotonic
-    """Seconds; measures tokens, the rate limit and faults that last for a time."""
-
-
+@dataclass(kw_only=True, eq=False)
 class Profile:
     """The security profile of a developer account, as the services see it."""
 
-    def __init__(
-        self,
-        client_id: str,
-        client_secret: str,
-        *,
-        attached: bool,
-        reports: Collection[str],
-        limits: Limits,
-    ) -> None:
-        self.client_id = client_id
-        self.client_secret = client_secret
-        self.attached = attached
-        self.reports = frozenset(reports)
-        self.limits = limits
-        # Amazon's object keys begin with a number that identifies the account.
-        self.number = str(int(hashlib.sha256(client_id.encode()).hexdigest()[:10], 16))
-        self._token_deadlines: dict[str, float] = {}
-        self._request_times: deque[float] = deque()
-        self._lock = threading.Lock()
+    client_id: str
+    client_secret: str
+    token_lifetime: float
+    requests_per_second: int
+    clock: Callable[[], float]
+    """Seconds; measures tokens, the rate limit and faults that last for a time."""
+    reports: Collection[str] = REPORTS
+    """The reports that it may read."""
+    attached: bool = True
+    """Whether it is attached to the Reporting API."""
+    _token_deadlines: dict[str, float] = field(default_factory=dict)
+    _request_times: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def issue_token(self) -> tuple[str, int]:
-        """Issue an access token; returns it and its lifetime in whole seconds."""
+    @cached_property
+    def number(self) -> str:
+        """The number with which the keys of the account's reports begin."""
+        return str(int(hashlib.sha256(self.client_id.encode()).hexdigest()[:10], 16))
+
+    def issue_token(self) -> str:
+        """Issue an access token."""
         token = f"Atc|MQEBI{secrets.token_urlsafe(240)}"
-        lifetime = self.limits.token_lifetime
         with self._lock:
-            self._token_deadlines[token] = self.limits.clock() + lifetime
-        return token, int(lifetime)
+            self._token_deadlines[token] = self.clock() + self.token_lifetime
+        return token
 
     def revoke_tokens(self) -> None:
         """Refuse all tokens issued so far."""
@@ -67,15 +57,15 @@ class Profile:
 
     def is_valid(self, token: str) -> bool:
         """Return whether a token of this profile is still valid."""
-        return self.limits.clock() < self._token_deadlines.get(token, float("-inf"))
+        return self.clock() < self._token_deadlines[token]
 
     def count_request(self) -> bool:
         """Count an API request; false if it exceeds the rate limit."""
-        now, times = self.limits.clock(), self._request_times
+        now, times = self.clock(), self._request_times
         with self._lock:
             while times and times[0] <= now - 1:
                 times.popleft()
-            if len(times) >= self.limits.requests_per_second:
+            if len(times) >= self.requests_per_second:
                 return False
             times.append(now)
             return True

@@ -5,53 +5,49 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from werkzeug.wrappers import Response
+from werkzeug import Response
 
 from sandbox.reports import object_key
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Request
+    from collections.abc import Mapping
 
     from sandbox.bucket import Bucket
-    from sandbox.calls import Call
+    from sandbox.request import Request
 
 
-def bearer_token(request: Request) -> str | None:
-    """Return the token of a request's `Authorization` header, if it has one."""
+def bearer_token(request: Request) -> str:
+    """Return the token of a request's `Authorization` header; empty if it has none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" and token else None
+    return token if scheme.lower() == "bearer" else ""
 
 
-def answer_report_request(call: Call, bucket: Bucket, bucket_url: str) -> Response:
+def answer_report_request(request: Request, bucket: Bucket, bucket_url: str) -> Response:
     """Answer a request for a report: its presigned URL, or why there is none."""
-    if call.report is None or call.http.method != "GET":
-        uri, verb = call.http.path, call.http.method
+    uri, verb, profile = request.path, request.method, request.profile
+    if request.report is None or verb != "GET":
         return _message(400, f"Unable to fetch the request scope for uri = {uri} and verb = {verb}")
-    profile, token = call.profile, bearer_token(call.http)
-    if profile is None or token is None or not profile.is_valid(token):
+    if profile is None or not profile.is_valid(bearer_token(request)):
         return not_authorized()
-    if call.report not in profile.reports:
+    if request.report not in profile.reports:
         return not_authorized()
-    if call.period is None:
+    if request.month is None:
         return report_not_found()
-    key = object_key(profile.number, call.report, call.period)
+    key = object_key(profile.number, request.report, request.month)
     if bucket.get(key) is None:
         return report_not_found()
-    lifetime = profile.limits.url_lifetime if call.url_lifetime is None else call.url_lifetime
-    return Response(bucket.presign(bucket_url + call.url_prefix, key, lifetime))
+    return Response(bucket.presign(bucket_url + request.url_prefix, key, request.url_lifetime))
 
 
 def report_not_found(body: str = "Report not found") -> Response:
-    """Make the response to a request for a month without a report; JSON if `body` is."""
-    is_json = body.startswith("{")
-    return Response(body, status=400, content_type="application/json" if is_json else "text/plain")
+    """Make the response to a request for a month without a report."""
+    return Response(body, 400, content_type="text/plain")
 
 
-def too_many_requests(retry_after: int | None = None) -> Response:
+def too_many_requests(headers: Mapping[str, str] | None = None) -> Response:
     """Make the response to requests beyond the rate limit."""
     response = _message(429, "Too Many Requests")
-    if retry_after is not None:
-        response.headers["Retry-After"] = str(retry_after)
+    response.headers.update(headers or {})
     return response
 
 
@@ -62,4 +58,4 @@ def not_authorized() -> Response:
 
 def _message(status: int, message: str) -> Response:
     content = json.dumps({"Message": message})
-    return Response(content, status=status, content_type="application/json")
+    return Response(content, status, content_type="application/json")

@@ -31,17 +31,14 @@ def parse_route(path: str) -> tuple[str | None, Period | None]:
 
 def object_key(number: str, report: str, period: Period) -> str:
     """Return the key of a file in the bucket; `number` identifies the account."""
-    if report not in REPORTS:
-        message = f"There is no report {report!r}. There are: {', '.join(REPORTS)}"
-        raise ValueError(message)
     name = f"{period:%Y_%m}" if isinstance(period, date) else str(period)
     return f"{number}/{report}/{report}_{name}.zip"
 
 
 def parse_key(path: str) -> tuple[str | None, str | None, Period | None]:
-    """Parse `/{bucket}/{key}` into the account's number, report and period."""
+    """Parse a path that ends in a key into the account's number, report and period."""
     try:
-        _, _, number, report, file_name = path.split("/")
+        number, report, file_name = path.split("/")[-3:]
         year, *month = file_name.removeprefix(f"{report}_").removesuffix(".zip").split("_")
         return number, report, date(int(year), int(*month), 1) if month else int(year)
     except (TypeError, ValueError):

@@ -26,12 +26,11 @@ if TYPE_CHECKING:
     from werkzeug import Response
 
     from sandbox import Account
-    from sandbox.calls import Call
-    from sandbox.faults import Answer, Behaviour
+    from sandbox.request import Answer, Behaviour, Request
 
 # As pytest ignores it: the SDK warns of it in the log of every run.
 os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
-# Or each of the many commands that tests run would compile anew all that it imports.
+# Or each of the many commands that tests run would compile all that it imports again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
@@ -174,7 +173,7 @@ def catalog_with(
 def pausing(pause: Callable[[], object]) -> Behaviour:
     """Let a service answer as usual, but with a pause when half of the answer is sent."""
 
-    def answer_in_halves(_: Call, answer: Answer) -> Response:
+    def answer_in_halves(_: Request, answer: Answer) -> Response:
         response = answer()
         body = response.get_data()
         middle = len(body) // 2

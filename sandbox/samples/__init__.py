@@ -1,7 +1,7 @@
 """Sample reports: made up, and the same every time.
 
-The contents of a report depend on the business (its size and seed), the report, its month, how
-often it was restated and, in the current month, the day; and on nothing else.
+The contents of a report depend on the business (its size and seed), the report, its month and, in
+the current month, the day; and on nothing else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import io
 from datetime import date, timedelta
 from itertools import islice
 from operator import itemgetter
-from random import Random
 from typing import IO, TYPE_CHECKING
 
 from sandbox.archive import member, member_name, open_archive
@@ -30,52 +29,40 @@ if TYPE_CHECKING:
 __all__ = [
     "Business",
     "list_months",
+    "make_earnings",
     "make_sample",
-    "make_yearly_earnings",
     "publication_day",
+    "restate",
     "write_sample_zip",
 ]
 
 
-def make_sample(
-    report: str, month: date, business: Business, until: date = date.max, restatement: int = 0
-) -> bytes:
-    """Make a sample report's ZIP of what happened before the midnight (UTC) that begins `until`.
+def make_sample(report: str, month: date, business: Business, until: date = date.max) -> bytes:
+    """Make the ZIP of a sales or subscription report.
 
-    `restatement` counts how often it has been restated.
+    It is about what happened before the midnight (UTC) that begins `until`.
     """
     layout = Layout.of(month)
-    if report == "sales":
-        table = sales.make_table(business, month, until, observed=layout.observed)
-    elif report == "subscription":
-        table = subscriptions.make_table(business, month, until, observed=layout.observed)
-    else:
-        table = earnings.make_table(business, [month], settled=restatement > 0)
-    for number in range(1, restatement + 1):
-        random = Random(f"{business.seed} {report} {month:%Y-%m} {number}")
-        table = restate(report, table, random, number)
+    make_table = {"sales": sales.make_table, "subscription": subscriptions.make_table}[report]
+    table = make_table(business, month, until, observed=layout.observed)
     return _pack(report, month, layout, table)
 
 
-def make_yearly_earnings(months: Sequence[date], business: Business) -> bytes:
-    """Make the yearly form of `earnings` with these months of a year."""
-    table = earnings.make_table(business, months, settled=False)
-    return _pack("earnings", months[0].year, Layout.of(months[0].replace(month=1)), table)
+def make_earnings(period: Period, months: Sequence[date], business: Business) -> bytes:
+    """Make the ZIP of an earnings report of a month, or of these months of a year."""
+    return _pack("earnings", period, Layout.of(months[0]), earnings.make_table(business, months))
 
 
-def write_sample_zip(path: Path, report: str, month: date, rows: int) -> None:
-    """Write a sample report's ZIP to a file: sales of exactly `rows` line items, or what fits them.
+def write_sample_zip(path: Path, month: date, rows: int) -> None:
+    """Write the ZIP of a sales report of so many line items to a file.
 
     Memory does not grow with the number of rows.
     """
     month, business = month.replace(day=1), Business(rows / level(month))
-    if report != "sales":
-        path.write_bytes(make_sample(report, month, business))
-        return
     layout = Layout.of(month)
     table = sales.make_table(business, month, date.max, observed=layout.observed, rows=rows)
     with path.open("wb") as file:
-        _write(file, report, month, layout, table, rows=rows)
+        _write(file, "sales", month, layout, table, rows=rows)
 
 
 def list_months(today: date, months: int) -> list[date]:

@@ -2,7 +2,7 @@
 
 All reports of an account come from it, so they agree. A business of `size` sells about `size` line
 items a month in 2026, more later and fewer before. Large ones are several `copies` of a small one,
-with customers of their own: time and memory do not grow with a report's subscribers.
+with their own customers: time and memory do not grow with a report's subscribers.
 """
 
 from __future__ import annotations

@@ -16,31 +16,15 @@ if TYPE_CHECKING:
 
     from sandbox.samples.business import Business
 
-_FIELDS = (
-    "Marketplace",
-    "Invoice Group ID",
-    "Invoice ID",
-    "Payment ID",
-    "Payment No.",
-    "Earnings Period Start Date",
-    "Earnings Period End Date",
-    "Earnings Pre-Tax and Adjustments",
-    "Earnings Pre-Tax and Adjustments Currency",
-    "Adjustments",
-    "Adjustments Currency",
-    "Tax Withheld",
-    "Tax Withheld Currency",
-    "Exchange Rate",
-    "Mode of Payment",
-    "Payment Amount",
-    "Payment Amount Currency",
-    "Payment Status",
-    "Payment Issue Date",
-    "Payment Failure Date",
-    "Vendor ID",
-    "Invoice Start Month",
-    "Invoice Year",
+_HEADER = (
+    "Marketplace,Invoice Group ID,Invoice ID,Payment ID,Payment No.,Earnings Period Start Date,"
+    "Earnings Period End Date,Earnings Pre-Tax and Adjustments,"
+    "Earnings Pre-Tax and Adjustments Currency,Adjustments,Adjustments Currency,Tax Withheld,"
+    "Tax Withheld Currency,Exchange Rate,Mode of Payment,Payment Amount,"
+    "Payment Amount Currency,Payment Status,Payment Issue Date,Payment Failure Date,Vendor ID,"
+    "Invoice Start Month,Invoice Year"
 )
+_FIELDS = tuple(_HEADER.split(","))
 _STATUSES = {"issued": 76, "not issued": 10, "rejected": 8, "": 6}
 _CENT = Decimal("0.01")
 _TAX = Decimal("0.05")
@@ -51,22 +35,21 @@ def payment_day(month: date) -> date:
     return add_months(month, 1) + timedelta(days=29)
 
 
-def make_table(business: Business, months: Sequence[date], *, settled: bool) -> Table:
+def make_table(business: Business, months: Sequence[date]) -> Table:
     """Make an earnings report: for each month and marketplace two rows that repeat one payment.
 
-    `settled` payments have been issued whatever they were before. Only one form of this report has
-    been seen, so it looks the same in every month.
+    Only one form of this report is known, so it looks the same in every month.
     """
-    rows = (row for month in months for row in _make_rows(business, month, settled=settled))
+    rows = (row for month in months for row in _make_rows(business, month))
     return Table(_FIELDS, dict(zip(_FIELDS, _FIELDS, strict=True)), rows)
 
 
-def _make_rows(business: Business, month: date, *, settled: bool) -> Iterator[list[str]]:
+def _make_rows(business: Business, month: date) -> Iterator[list[str]]:
     for number, (name, sums) in enumerate(sum_earnings(business, month).items()):
         random = Random(f"{business.seed} payment {month:%Y-%m} {name}")
         (status,) = random.choices(list(_STATUSES), list(_STATUSES.values()))
         if any(sums):
-            yield from _make_payment(month, number, sums, "issued" if settled else status)
+            yield from _make_payment(month, number, sums, status)
 
 
 def _make_payment(

@@ -60,18 +60,12 @@ def timestamp(day: date, zone: tzinfo) -> float:
 
 def documented_time(moment: datetime) -> str:
     """Format a time as documented: `05/21/18 14:39 PST`."""
-    return (
-        f"{moment.month:02}/{moment.day:02}/{moment.year % 100:02} "
-        f"{moment.hour:02}:{moment.minute:02} {_zone(moment)}"
-    )
+    return f"{moment:%m/%d/%y %H:%M} {_zone(moment)}"
 
 
 def observed_time(moment: datetime) -> str:
     """Format a time as observed: `2022-03-31 23:56:22 CEST`."""
-    return (
-        f"{moment.year}-{moment.month:02}-{moment.day:02} "
-        f"{moment.hour:02}:{moment.minute:02}:{moment.second:02} {_zone(moment)}"
-    )
+    return f"{moment:%Y-%m-%d %H:%M:%S} {_zone(moment)}"
 
 
 def _zone(moment: datetime) -> str:

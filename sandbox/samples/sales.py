@@ -11,7 +11,7 @@ from functools import lru_cache
 from heapq import merge
 from itertools import accumulate, cycle, islice
 from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from sandbox.samples import catalogue
 from sandbox.samples.catalogue import MARKETPLACE_WEIGHTS, MARKETPLACES, amounts, identify
@@ -26,33 +26,14 @@ if TYPE_CHECKING:
     Line = tuple[float, list[str]]
     """When it happened, and its cells."""
 
-_FIELDS = (
-    "Marketplace",
-    "Country/Region Code",
-    "Invoice Id",
-    "Transaction Id",
-    "Transaction Time",
-    "Transaction Type",
-    "Adjustment",
-    "ASIN",
-    "Vendor SKU",
-    "Title",
-    "Item Name",
-    "Item Type",
-    "In-App Subscription Term",
-    "In-App Subscription Status",
-    "Units",
-    "Usage Time",
-    "Marketplace Currency",
-    "Sales Price",
-    "Estimated Earnings",
-    "App User ID",
-    "Receipt ID",
-    "Digital Order ID",
-    "Device Type",
-    "Sales Channel",
-    "Device OS",
+_HEADER = (
+    "Marketplace,Country/Region Code,Invoice Id,Transaction Id,Transaction Time,"
+    "Transaction Type,Adjustment,ASIN,Vendor SKU,Title,Item Name,Item Type,"
+    "In-App Subscription Term,In-App Subscription Status,Units,Usage Time,Marketplace Currency,"
+    "Sales Price,Estimated Earnings,App User ID,Receipt ID,Digital Order ID,Device Type,"
+    "Sales Channel,Device OS"
 )
+_FIELDS = tuple(_HEADER.split(","))
 _DOCUMENTED = _FIELDS[:-2]
 _OBSERVED_ORDER = (0, 23, 1, 2, 3, 21, *range(4, 21), 22, 24)
 _OBSERVED_NAMES = {
@@ -87,15 +68,8 @@ _MIX = {
     "test": 1,
     "late": 3,
 }
-# In which order they come: each kind spread evenly, so that small reports have some of each too.
-_SEQUENCE = [
-    kind
-    for _, _, kind in sorted(
-        ((number + 0.5) / of_hundred, place, kind)
-        for place, (kind, of_hundred) in enumerate(_MIX.items())
-        for number in range(of_hundred)
-    )
-]
+# In which order they come: any hundred has all of them.
+_SEQUENCE = Random(1).sample(list(_MIX), 100, counts=_MIX.values())
 _WEIGHTS = list(accumulate(MARKETPLACE_WEIGHTS))
 
 
@@ -144,13 +118,6 @@ def sum_earnings(business: Business, month: date) -> dict[str, list[Decimal]]:
     return sums
 
 
-class _Offer(NamedTuple):
-    product: Product
-    marketplace: Marketplace
-    us_dollars: Decimal
-    status: str = ""
-
-
 class _Seller:
     """Makes the line items of one copy of the business in a month."""
 
@@ -172,11 +139,13 @@ class _Seller:
         # Copies differ in the seconds; the day, which the subscription report counts, is the same.
         time = line.time // 60 * 60 + self._copy * 7 % 60
         cells = self._make_cells(
-            _Offer(line.plan, line.marketplace, line.us_dollars, line.status),
+            line.plan._replace(us_dollars=line.us_dollars),
+            line.marketplace,
             time,
             f"{line.transaction_id}{self._copy:04}0",
-            f"subscriber {line.subscriber}",
-            f":1:{line.period}",
+            customer=f"subscriber {line.subscriber}",
+            receipt_end=f":1:{line.period}",
+            status=line.status,
         )
         if line.transaction_type == "Charge":
             return time, cells
@@ -212,11 +181,12 @@ class _Seller:
         time = self._find_time(at, marketplace)
         customer = f"customer {int(random.random() ** 2 * 400)}" if receipt_end else ""
         cells = self._make_cells(
-            _Offer(product, marketplace, product.us_dollars),
+            product,
+            marketplace,
             time,
             f"2{self._month:%y%m}{self._copy:04}{self._number:06}0",
-            customer,
-            receipt_end,
+            customer=customer,
+            receipt_end=receipt_end,
         )
         if product.us_dollars and at >= 0:
             self._charges.append((time, cells))
@@ -261,10 +231,17 @@ class _Seller:
         begin = timestamp(self._month, marketplace.zone)
         return begin + at * (timestamp(self._next_month, marketplace.zone) - begin)
 
-    def _make_cells(
-        self, offer: _Offer, time: float, transaction_id: str, customer: str, receipt_end: str
+    def _make_cells(  # noqa: PLR0913
+        self,
+        product: Product,
+        marketplace: Marketplace,
+        time: float,
+        transaction_id: str,
+        *,
+        customer: str,
+        receipt_end: str,
+        status: str = "",
     ) -> list[str]:
-        product, marketplace, us_dollars, status = offer
         device_type, sales_channel, device_os = _DEVICES[int(self._random.random() * len(_DEVICES))]
         customer = customer and f"{self._name} {customer}"
         return [
@@ -284,7 +261,7 @@ class _Seller:
             "1",
             "",
             marketplace.currency,
-            *amounts(us_dollars, marketplace),
+            *amounts(product.us_dollars, marketplace),
             _make_user_id(customer) if customer else "",
             _make_receipt_id(customer, product) + receipt_end if customer else "",
             _make_order_id(self._random),

@@ -15,20 +15,11 @@ if TYPE_CHECKING:
 
     from sandbox.samples.business import Business
 
-_FIELDS = (
-    "Date",
-    "Marketplace",
-    "App Title",
-    "ASIN",
-    "Vendor SKU",
-    "Subscription Title",
-    "Subscription Duration",
-    "Subscription Type",
-    "Active",
-    "Started",
-    "Ended",
-    "Refunded",
+_HEADER = (
+    "Date,Marketplace,App Title,ASIN,Vendor SKU,Subscription Title,Subscription Duration,"
+    "Subscription Type,Active,Started,Ended,Refunded"
 )
+_FIELDS = tuple(_HEADER.split(","))
 # No other names are known; but the order of columns varies.
 _OBSERVED = _FIELDS[1:8] + _FIELDS[:1] + _FIELDS[8:]
 

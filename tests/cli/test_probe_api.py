@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug import Response
 
-from sandbox import make_csv
+from sandbox import Fault, make_csv
 from scripts.probe_api import paths
 from tap_amazon_appstore.months import add_months
 from tests.conftest import execute
@@ -33,8 +33,8 @@ def test_it_prints_status_type_and_header_of_each_report(account: Account, tmp_p
     zipped = Response(gzip.compress(make_csv([SUBSCRIPTION]).encode()))
     account.put_report("subscription", month, make_csv([SUBSCRIPTION]))
     account.put_report("sales", date(2018, 1, 1), make_csv([sale()]))
-    account.inject_fault("bucket", zipped, times=None, report="subscription")
-    account.inject_fault("bucket", plain, times=None, report="sales", month=date(2018, 1, 1))
+    account.inject_fault(Fault("bucket", zipped), times=None, report="subscription")
+    account.inject_fault(Fault("bucket", plain), times=None, report="sales", month=date(2018, 1, 1))
 
     run = execute(sys.executable, str(PROBE), env=account.environment, cwd=tmp_path)
 

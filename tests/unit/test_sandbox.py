@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gzip
 import io
 import json
@@ -10,20 +9,14 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from graphlib import TopologicalSorter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
-from werkzeug import Response
 from werkzeug.test import Client as Wsgi
 
-import sandbox as package
 from sandbox import FAULTS, Sandbox, make_csv, make_zip
-from sandbox.faults import drop
 from sandbox.login import SCOPE
 
 if TYPE_CHECKING:
@@ -32,8 +25,8 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
     from sandbox import Account
-    from sandbox.calls import Answer, Call, Service
     from sandbox.reports import Period
+    from sandbox.request import Service
 
 MONTH = date(2024, 3, 1)
 CSV = "Marketplace,Title\r\nAmazon.com,Truck\r\n"
@@ -72,8 +65,7 @@ class Client:
         return self.send("lwa", self.account.settings["auth_url"], "POST", data=form)
 
     def ask(self, path: str = SALES, method: str = "GET") -> TestResponse:
-        if self.token is None:
-            self.token = self.ask_for_token().get_json()["access_token"]
+        self.token = self.token or self.ask_for_token().get_json()["access_token"]
         headers = {"Authorization": f"Bearer {self.token}"}
         return self.send("api", ROOT + path, method, headers=headers)
 
@@ -102,15 +94,10 @@ def sandbox(clock: Clock) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def account(sandbox: Sandbox) -> Account:
-    """An account with one sales report."""
+def client(sandbox: Sandbox) -> Client:
+    """A client of an account with one sales report."""
     account = sandbox.add_account()
     account.put_report("sales", MONTH, CSV)
-    return account
-
-
-@pytest.fixture
-def client(sandbox: Sandbox, account: Account) -> Client:
     return Client(sandbox, account)
 
 
@@ -122,25 +109,6 @@ def s3_code(response: TestResponse) -> tuple[int, str]:
     """Return the status and the code of one of S3's errors."""
     assert response.content_type == "application/xml"
     return response.status_code, response.text.partition("<Code>")[2].partition("</Code>")[0]
-
-
-def test_modules_import_each_other_in_one_direction() -> None:
-    """Imports for types alone count, too."""
-    folder = Path(str(package.__file__)).parent
-    names = {
-        path: ".".join(path.relative_to(folder.parent).with_suffix("").parts)
-        for path in folder.rglob("*.py")
-    }
-    modules = {name.removesuffix(".__init__"): path for path, name in names.items()}
-    graph: dict[str, set[str]] = {}
-    for name, path in modules.items():
-        graph[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                imported = {f"{node.module}.{alias.name}" for alias in node.names}
-                graph[name] |= imported & set(modules) or {node.module} & set(modules)
-    assert sum(map(len, graph.values())) > len(modules)
-    TopologicalSorter(graph).prepare()
 
 
 class TestLogin:
@@ -157,43 +125,26 @@ class TestLogin:
         assert status_and_text(client.ask()) == NOT_AUTHORIZED
 
     @pytest.mark.parametrize(
-        ("changes", "status", "error"),
+        ("changes", "attached", "status", "error"),
         [
-            ({"client_secret": "wrong"}, 401, "invalid_client"),
-            ({"client_id": "wrong"}, 401, "invalid_client"),
-            ({"scope": "appstore::apps:readwrite"}, 400, "invalid_scope"),
-            ({"grant_type": "password"}, 400, "unsupported_grant_type"),
-            ({"scope": ""}, 400, "invalid_request"),
+            ({"client_secret": "wrong"}, True, 401, "invalid_client"),
+            ({"client_id": "wrong"}, True, 401, "invalid_client"),
+            ({"scope": "appstore::apps:readwrite"}, True, 400, "invalid_scope"),
+            ({}, False, 400, "invalid_scope"),
+            ({"grant_type": "password"}, True, 400, "unsupported_grant_type"),
+            ({"scope": ""}, True, 400, "invalid_request"),
         ],
     )
     def test_refuses_as_documented(
-        self, client: Client, changes: dict[str, str], status: int, error: str
+        self, client: Client, changes: dict[str, str], status: int, error: str, *, attached: bool
     ) -> None:
+        client.account.attached = attached
         response = client.ask_for_token(**changes)
         assert (response.status_code, response.get_json()["error"]) == (status, error)
-        assert len(response.get_json()["error_description"]) > 20
-
-    def test_accepts_forms_at_the_token_endpoint_only(self, client: Client) -> None:
-        path = "/auth/o2/token"
-        assert client.send("lwa", path, "POST", json={}).get_json()["error"] == "invalid_request"
-        assert client.send("lwa", path).status_code == 405
-        assert client.send("lwa", "/auth/o3/token").status_code == 404
-
-    def test_refuses_a_profile_that_is_not_attached(self, sandbox: Sandbox) -> None:
-        response = Client(sandbox, sandbox.add_account(attached=False)).ask_for_token()
-        assert (response.status_code, response.get_json()["error"]) == (400, "invalid_scope")
 
 
 class TestReportingApi:
     """The Reporting API."""
-
-    def test_returns_a_presigned_url(self, client: Client) -> None:
-        response = client.ask()
-        url = urlsplit(response.text)
-        assert response.mimetype == "text/plain"
-        assert url.path.endswith("/sales/sales_2024_03.zip")
-        query = parse_qs(url.query)
-        assert (query["X-Amz-SignedHeaders"], query["X-Amz-Expires"]) == (["host"], ["300"])
 
     @pytest.mark.parametrize("header", ["", "Bearer Atc|made-up", "Basic Zm9vOmJhcg=="])
     def test_requires_a_token(self, client: Client, header: str) -> None:
@@ -207,10 +158,9 @@ class TestReportingApi:
         client.token = None
         assert client.ask().status_code == 200
 
-    def test_refuses_reports_that_the_profile_may_not_read(self, sandbox: Sandbox) -> None:
-        client = Client(sandbox, sandbox.add_account(reports={"sales"}))
-        for report in ("sales", "subscription"):
-            client.account.put_report(report, MONTH, CSV)
+    def test_refuses_reports_that_the_profile_may_not_read(self, client: Client) -> None:
+        client.account.put_report("subscription", MONTH, CSV)
+        client.account.reports = {"sales"}
         assert client.statuses(SALES, "subscription/2024/03") == [200, 403]
 
     @pytest.mark.parametrize(
@@ -252,13 +202,6 @@ class TestReportingApi:
 class TestBucket:
     """Presigned URLs and what they lead to."""
 
-    def test_serves_the_file_and_its_ranges(self, client: Client) -> None:
-        response = client.download()
-        assert response.data == make_zip({"sales-2024-03-00000.csv": CSV})
-        assert response.headers["ETag"].startswith('"')
-        part = client.download(Range="bytes=10-19")
-        assert (part.status_code, part.data) == (206, response.data[10:20])
-
     def test_honours_conditions_the_entity_tag_first(self, client: Client) -> None:
         etag = client.download().headers["ETag"]
         headers = {"If-None-Match": etag, "If-Modified-Since": "Wed, 01 Jan 2098 00:00:00 GMT"}
@@ -274,8 +217,8 @@ class TestBucket:
             ("X-Amz-Expires=300", "X-Amz-Expires=301", (403, "SignatureDoesNotMatch")),
             ("X-Amz-Signature=", "X-Amz-Signature=0", (403, "SignatureDoesNotMatch")),
             ("?", "?versionId=1&", (403, "SignatureDoesNotMatch")),
+            ("Credential=AKIA", "Credential=AKIB", (403, "SignatureDoesNotMatch")),
             ("X-Amz-Date", "X-Amz-When", (400, "AuthorizationQueryParametersError")),
-            ("Credential=AKIA", "Credential=AKIB", (403, "InvalidAccessKeyId")),
         ],
     )
     def test_refuses_forged_urls(
@@ -287,8 +230,8 @@ class TestBucket:
         url, token = client.ask().text, {"Authorization": "Bearer Atc|token"}
         unsigned = url.partition("?")[0]
         assert s3_code(client.get(unsigned)) == (403, "AccessDenied")
-        assert s3_code(client.get(unsigned, **token)) == (400, "InvalidArgument")
-        assert "Only one auth mechanism allowed" in client.get(url, **token).text
+        assert s3_code(client.get(unsigned, **token)) == (403, "AccessDenied")
+        assert s3_code(client.get(url, **token)) == (400, "InvalidArgument")
         assert client.send("bucket", url, "HEAD").status_code == 403
 
     def test_a_withdrawn_file_is_missing(self, client: Client) -> None:
@@ -299,36 +242,19 @@ class TestBucket:
 
 
 class TestReports:
-    """Publishing, restating and withdrawing reports."""
-
-    def last_modified(self, client: Client) -> datetime:
-        return parsedate_to_datetime(client.download().headers["Last-Modified"])
+    """Publishing and restating reports."""
 
     def test_are_modified_when_they_are_put_and_later_each_time(self, client: Client) -> None:
-        moments = [self.last_modified(client)]
-        age = datetime.now(timezone.utc) - moments[0]
-        assert timedelta(0) <= age < timedelta(seconds=10)
-        for moment in (None, datetime(2020, 1, 1, tzinfo=timezone.utc), None):
-            client.account.put_report("sales", MONTH, CSV, last_modified=moment)
-            moments.append(self.last_modified(client))
-            client.account.remove_report("sales", MONTH)
-        assert moments == sorted(set(moments))
         moment = datetime(2024, 4, 3, 12, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
-        client.account.put_report("sales", date(2024, 2, 29), CSV, last_modified=moment)
-        response = client.download("sales/2024/02")
-        assert response.headers["Last-Modified"] == "Wed, 03 Apr 2024 10:30:15 GMT"
-
-    def test_are_bytes_paths_or_members(self, client: Client, tmp_path: Path) -> None:
-        path = tmp_path / "report.zip"
-        path.write_bytes(b"from a file")
-        members: dict[str, str | bytes] = {"a.csv": CSV, "b.txt": b"\0"}
-        for content, expected in (
-            (b"no ZIP at all", b"no ZIP at all"),
-            (path, b"from a file"),
-            (members, make_zip(members)),
-        ):
-            client.account.put_report("sales", MONTH, content)
-            assert client.download().data == expected
+        moments = []
+        for at in (moment, None, moment, None):
+            client.account.put_report("sales", date(2024, 2, 29), CSV, last_modified=at)
+            response = client.download("sales/2024/02")
+            moments.append(parsedate_to_datetime(response.headers["Last-Modified"]))
+        assert moments == sorted(set(moments))
+        assert moments[0] == datetime(2024, 4, 3, 10, 30, 15, tzinfo=timezone.utc)
+        age = datetime.now(timezone.utc) - moments[1]
+        assert timedelta(0) <= age < timedelta(seconds=10)
 
     @pytest.mark.parametrize(
         ("report", "period", "path", "member"),
@@ -343,19 +269,9 @@ class TestReports:
     ) -> None:
         client.account.put_report(report, period, CSV)
         assert client.download(path).data == make_zip({member: CSV})
-        expected = period if isinstance(period, int) else period.replace(day=1)
-        for request in client.account.requests[-2:]:
-            assert (request.report, request.year or request.month) == (report, expected)
-        client.account.remove_report(report, period)
-        assert client.ask(path).status_code == 400
-
-    def test_have_known_names(self, account: Account) -> None:
-        with pytest.raises(ValueError, match="sales, subscription, earnings"):
-            account.put_report("subscriptions", MONTH, CSV)
-
-    def test_make_csv_names_all_columns(self) -> None:
-        rows: list[dict[str, object]] = [{"a": 1, "b": None}, {"c": 'x,"y"\n', "a": Decimal("1.0")}]
-        assert make_csv(rows) == 'a,b,c\r\n1,,\r\n1.0,,"x,""y""\n"\r\n'
+        month = period if isinstance(period, int) else period.replace(day=1)
+        requests = [(r.service, r.report, r.month) for r in client.account.requests[-2:]]
+        assert requests == [("api", report, month), ("bucket", report, month)]
 
     @pytest.mark.parametrize("streamed", [False, True])
     def test_make_zip_is_reproducible(self, *, streamed: bool) -> None:
@@ -378,13 +294,6 @@ class TestAccounts:
         for names in ("client_id", "client_secret"):
             assert len({account.settings[names] for account in accounts}) == 4
 
-    def test_have_the_settings_of_the_tap(self, sandbox: Sandbox, account: Account) -> None:
-        settings = {"client_id": account.client_id, "client_secret": account.client_secret}
-        settings |= {"api_url": sandbox.api_url, "auth_url": sandbox.auth_url}
-        assert account.settings == settings
-        variables = {f"TAP_AMAZON_APPSTORE_{name.upper()}": v for name, v in settings.items()}
-        assert account.environment == variables
-
     def test_record_their_requests(self, client: Client) -> None:
         url = client.ask().text
         client.ask("sales/2019/01")
@@ -399,18 +308,11 @@ class TestAccounts:
             ("bucket", "sales", MONTH, 403),
             ("lwa", None, None, 401),
         ]
-        assert (requests[0].method, requests[0].path) == ("POST", "/auth/o2/token")
         assert requests[1].headers["authorization"] == f"Bearer {client.token}"
-        assert (requests[1].query, requests[3].query["X-Amz-SignedHeaders"]) == ({}, "host")
         assert sorted(requests, key=lambda r: r.time) == requests
-        assert client.sandbox.requests[-1].path == "/nowhere"
 
 
 def ask(client: Client) -> tuple[int, str]:
-    return status_and_text(client.ask())
-
-
-def begin(client: Client) -> tuple[int, str]:
     response = client.ask()
     return response.status_code, response.text[:15]
 
@@ -432,20 +334,20 @@ def download(client: Client) -> tuple[bytes, str]:
 
 PLAIN = CSV.encode()
 GZIPPED = gzip.compress(PLAIN, mtime=0)
-NOT_FOUND = "We're sorry. Report not found for the requested month; try again later."
 CHECKS: dict[str, tuple[Callable[[Client], object], object]] = {
     "lwa-503": (lambda c: c.ask_for_token().status_code, 503),
     "lwa-invalid-scope": (lambda c: c.ask_for_token().get_json()["error"], "invalid_scope"),
-    "api-403": (ask, NOT_AUTHORIZED),
-    "api-404": (ask, (404, "Service Unavailable")),
+    "api-403": (ask, (403, NOT_AUTHORIZED[1][:15])),
+    "api-404": (ask, (404, "Service Unavail")),
     "api-429": (retry_after, (429, "1")),
     "api-429-no-retry-after": (retry_after, (429, None)),
-    "api-503": (ask, (503, "Service Unavailable")),
+    "api-503": (ask, (503, "Service Unavail")),
     "api-empty": (ask, (200, "")),
-    "api-nonsense": (begin, (200, "<!DOCTYPE html>")),
-    "report-not-found-text": (ask, (400, NOT_FOUND)),
-    "report-not-found-json": (begin, (400, '{"Message": "40')),
-    "report-not-available": (begin, (403, "Report Not Avai")),
+    "api-nonsense": (ask, (200, "<!DOCTYPE html>")),
+    "api-redirect": (ask, (302, "")),
+    "report-not-found-text": (ask, (400, "We're sorry. Re")),
+    "report-not-found-json": (ask, (400, '{"Message": "40')),
+    "report-not-available": (ask, (403, "Report Not Avai")),
     "url-quoted": (lambda c: c.get(json.loads(c.ask().text)).status_code, 200),
     "url-json": (lambda c: c.get(c.ask().get_json()["url"]).status_code, 200),
     "url-expired": (code, (403, "AccessDenied")),
@@ -463,23 +365,24 @@ CHECKS: dict[str, tuple[Callable[[Client], object], object]] = {
     "bucket-gzip-unsized": (download, (GZIPPED, "close")),
     "bucket-no-etag": (lambda c: "ETag" in c.download().headers, False),
 }
-ELSEWHERE = {
-    *("api-drop", "api-redirect", "bucket-bad-crc", "bucket-drop", "bucket-ignores-conditions"),
+OTHERS = {
+    *("api-drop", "bucket-bad-crc", "bucket-drop", "bucket-ignores-conditions"),
     *("earnings-monthly-only", "earnings-yearly-only", "url-odd-path"),
 }
+"""Tested on their own below, or by `tests/cli/test_sandbox.py` because they need a connection."""
 
 
 class TestFaults:
-    """What can go wrong; faults that need a connection are in `tests/cli`."""
+    """What can go wrong."""
 
     def test_all_are_tested(self) -> None:
-        assert set(CHECKS) | ELSEWHERE == set(FAULTS)
+        assert set(CHECKS) | OTHERS == set(FAULTS)
 
     @pytest.mark.parametrize("name", CHECKS)
     def test_happen_once(self, client: Client, name: str) -> None:
         observe, expected = CHECKS[name]
-        client.token, _ = client.account.issue_token()
-        client.account.fail(name)
+        client.token = client.account.issue_token()
+        client.account.inject_fault(name)
         assert observe(client) == expected
         assert client.download().data == client.account.get_report("sales", MONTH)
 
@@ -489,13 +392,13 @@ class TestFaults:
         client.account.put_report("earnings", 2024, CSV)
         paths = ("earnings/2024/03", "earnings/2024", SALES)
         assert client.statuses(*paths) == [200, 200, 200]
-        client.account.fail(f"earnings-{form}-only", times=None)
+        client.account.inject_fault(f"earnings-{form}-only", times=None)
         assert client.statuses(*paths) == ([400, 200, 200] if form == "yearly" else [200, 400, 200])
 
     def test_csv_of_several_parts_has_one_header(self, client: Client) -> None:
         parts = {f"{i}.csv": f"a,b\r\n{i},x\r\n" for i in range(3)}
         client.account.put_report("sales", MONTH, parts)
-        client.account.fail("bucket-csv")
+        client.account.inject_fault("bucket-csv")
         assert client.download().text == "a,b\r\n0,x\r\n1,x\r\n2,x\r\n"
 
     @pytest.mark.parametrize("streamed", [False, True])
@@ -503,7 +406,7 @@ class TestFaults:
         rows = [{"n": number, "Title": f"{number**3}"} for number in range(1000)]
         content = make_zip({"s.csv": "x", "a.csv": make_csv(rows)}, streamed=streamed)
         client.account.put_report("sales", MONTH, content)
-        client.account.fail("bucket-bad-crc")
+        client.account.inject_fault("bucket-bad-crc")
         bad = client.download().data
         assert sum(a != b for a, b in zip(bad, content, strict=True)) == 1
         with zipfile.ZipFile(io.BytesIO(bad)) as archive:
@@ -513,15 +416,15 @@ class TestFaults:
 
     def test_combine(self, client: Client) -> None:
         condition = {"If-None-Match": client.download().headers["ETag"]}
-        client.account.fail("bucket-ignores-conditions")
-        client.account.fail("bucket-no-etag")
+        client.account.inject_fault("bucket-ignores-conditions")
+        client.account.inject_fault("bucket-no-etag")
         response = client.download(**condition)
         assert (response.status_code, "ETag" in response.headers) == (200, False)
         assert client.download(**condition).status_code == 304
 
     def test_last_for_a_time_from_the_first_request(self, client: Client, clock: Clock) -> None:
         client.ask()
-        client.account.fail("api-429", times=None, seconds=30)
+        client.account.inject_fault("api-429", times=None, seconds=30)
         clock.now += 100
         assert client.ask().status_code == 429
         clock.now += 29
@@ -530,43 +433,17 @@ class TestFaults:
         assert client.ask().status_code == 200
 
     def test_happen_in_order_as_often_as_asked_until_cleared(self, client: Client) -> None:
-        client.account.fail("api-503", times=2)
-        client.account.fail("api-404")
+        client.account.inject_fault("api-503", times=2)
+        client.account.inject_fault("api-404")
         assert client.statuses(*[SALES] * 4) == [503, 503, 404, 200]
-        client.account.fail("api-503", times=None)
+        client.account.inject_fault("api-503", times=None)
         assert client.statuses(*[SALES] * 4) == [503] * 4
-        client.account.clear_faults()
+        client.account.faults.clear()
         assert client.ask().status_code == 200
 
     def test_happen_to_one_account_report_and_month(self, sandbox: Sandbox, client: Client) -> None:
-        sandbox.add_account().fail("api-503", times=None)
-        client.account.put_report("subscription", MONTH, CSV)
-        client.account.fail("api-503", times=None, report="sales", month=date(2024, 1, 31))
-        client.account.inject_fault("bucket", Response(status=418), report="subscription")
+        sandbox.add_account().inject_fault("api-503", times=None)
+        client.account.inject_fault("api-503", None, "sales", date(2024, 1, 31))
         paths = ("sales/2024/01", "subscription/2024/01", "sales/2024/02", "sales/2024/01")
         assert client.statuses(*paths) == [503, 400, 400, 503]
         assert client.download().status_code == 200
-        assert client.download("subscription/2024/03").status_code == 418
-
-    def test_without_a_name_are_responses_or_functions(self, client: Client) -> None:
-        def add_month(call: Call, answer: Answer) -> Response:
-            return Response(f"{call.month} {answer().get_data(as_text=True)}", 202)
-
-        client.account.inject_fault("api", Response("A teapot", 418, {"Tea": "green"}), times=2)
-        client.account.inject_fault("api", add_month)
-        for response in (client.ask(), client.ask()):
-            assert (status_and_text(response), response.headers["Tea"]) == (
-                (418, "A teapot"),
-                "green",
-            )
-        month, url = client.ask().text.split()
-        assert (month, client.get(url).status_code) == ("2024-03-01", 200)
-        assert client.ask().status_code == 200
-
-    def test_have_known_names_and_fitting_conditions(self, account: Account) -> None:
-        with pytest.raises(ValueError, match=r"'api-504'.*lwa-503, .*bucket-ignores-conditions"):
-            account.fail("api-504")
-        with pytest.raises(ValueError, match="lwa-503"):
-            account.fail("lwa-503", report="sales")
-        with pytest.raises(ValueError, match="fault of lwa"):
-            account.inject_fault("lwa", drop, month=MONTH)

@@ -1,0 +1,42 @@
+"""One request to the sandbox, while it is answered and afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import werkzeug
+from werkzeug import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from sandbox.profiles import Profile
+    from sandbox.reports import Period
+
+Service = Literal["lwa", "api", "bucket"]
+Answer = Callable[[], Response]
+
+
+class Request(werkzeug.Request):
+    """A request: what it asks for, for which account, and how it was answered."""
+
+    service: Service
+    profile: Profile | None
+    report: str | None = None
+    month: Period | None = None
+    status: int | None = None
+    """`None` too when the connection was closed without an answer."""
+    url_prefix: str = ""
+    url_lifetime: int = 300
+    """What a fault may change in the presigned URL: path (prefix) and lifetime in seconds."""
+
+    def __init__(self, environ: WSGIEnvironment) -> None:
+        """Note when the request arrived, on the clock of `time.monotonic`."""
+        super().__init__(environ)
+        self.time = time.monotonic()
+
+
+Behaviour = Callable[[Request, Answer], Response]
+"""Answers a request; the second argument answers it as usual."""
