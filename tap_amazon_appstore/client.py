@@ -429,7 +429,7 @@ def _version(response: requests.Response) -> FileVersion:
 
 
 def _last_modified(version: FileVersion) -> datetime:
-    """Return when the file was written, or now if the bucket does not say so credibly."""
+    """Return when the file was written, or now if the response has no credible date."""
     now = datetime.now(timezone.utc).replace(microsecond=0)
     if version.last_modified is None:
         return now

@@ -127,9 +127,13 @@ class ReportStream(Stream):
             prefix=self.tap_name,
             logger=self.logger,
         )
-        is_parquet = batch_config.encoding.format == "parquet"
-        # Parquet has a type for decimals, whatever records have.
-        parse = parse_decimal if is_parquet and output.is_unmapped else self._parse_number()
+        if not output.is_unmapped:
+            parse = self._parse_number()
+        elif batch_config.encoding.format == "parquet":
+            # Parquet has a type for decimals, whatever records have.
+            parse = parse_decimal
+        else:
+            parse = self._parse_number(parse_json_number)
         self._sync_to(output, columns, parse)
 
     def _parse_number(self, parse: ParseNumber = parse_decimal) -> ParseNumber:
@@ -216,7 +220,7 @@ class ReportStream(Stream):
         if not months:
             self.warn(
                 f"nothing to read: the state continues from {period_name(state.first_month)}, after "
-                "end_date. Use a state of its own for this run, or no state."
+                "end_date. Use a separate state for this run, or no state."
             )
             return
         missing = _MissingReports(self, state)

@@ -97,7 +97,7 @@ class TapAmazonAppstore(TapWithFiles):
     def initialize_bookmarks(self) -> None:
         """Add the streams without a bookmark to the state, as null.
 
-        Otherwise, after a full refresh that failed amid one stream, Meltano would merge the state
+        Otherwise, after a full refresh that failed within one stream, Meltano would merge the state
         with an older one, and the next run would not read the other streams again.
         """
         for stream in self.streams.values():
@@ -150,7 +150,7 @@ class TapAmazonAppstore(TapWithFiles):
 
     def connect(self, patience: Patience) -> ReportingClient:
         """Return a client of the account, and log which one it is."""
-        # Only the end of the client ID: enough to tell accounts apart.
+        # Only the end of the client ID: enough to distinguish accounts.
         self.logger.info("Using client ID ...%s", self.config["client_id"][-4:])
         return ReportingClient(
             api_url=self.config["api_url"],
@@ -217,7 +217,7 @@ class TapAmazonAppstore(TapWithFiles):
             for warning in warnings:
                 self.logger.warning(warning)
             if errors:
-                # Not the error that the SDK handles: it would log a line of its own after these.
+                # Not the error that the SDK handles: it would log one more line after these.
                 raise ConfigurationError("\n".join(errors))
         return errors
 

@@ -83,7 +83,7 @@ def read(data: bytes) -> None:
             keys.append(record["line_id"])
     except (BrokenDownloadError, UnreadableReportError) as refusal:
         sentences.append(str(refusal))
-    assert len({*keys}) == len(keys), "each row has a key of its own"
+    assert len({*keys}) == len(keys), "each row has another key"
     sentences += reader.findings.warnings()
     assert all("\n" not in sentence for sentence in sentences), "a sentence is one line"
 

@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from tap_amazon_appstore.output.messages import MessageWriter
     from tap_amazon_appstore.reading.reader import Chunk
 
-# Rows that are encoded together.
-_ENCODED_ROWS = 2048
-
 
 class BatchOutput:
     """Writes one stream's rows to files, none of which spans two months."""
@@ -118,6 +115,7 @@ class _MappedOutput:
         self._stream = stream
         self._columns = columns
         self._map = stream_map
+        self._encoder_class = _ENCODERS[config.encoding.format]
         self._prefix = f"{config.storage.prefix or ''}{prefix}--{stream_map.stream_alias}-"
         self._pending: list[list[Any]] = [[] for _ in columns]
         self._file: _BatchFile | None = None
@@ -134,7 +132,7 @@ class _MappedOutput:
         """Add rows, and yield a message for each file that they complete."""
         for pending, column in zip(self._pending, chunk.columns, strict=True):
             pending.extend(column)
-        if len(self._pending[0]) >= _ENCODED_ROWS:
+        if len(self._pending[0]) >= self._encoder_class.rows:
             yield from self._write_pending()
 
     def finish(self) -> Iterator[SDKBatchMessage]:
@@ -254,7 +252,7 @@ class _BatchFile:
             yield
         except MemoryError:
             raise
-        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+        except Exception as error:  # noqa: BLE001 - each file system has other errors
             # User info in the URL can be a secret.
             root = re.sub("//[^/]*@", "//", self._root)
             reason = getattr(error, "strerror", None) or type(error).__name__
@@ -291,6 +289,8 @@ class _JSONLinesEncoder:
     """Encodes rows as JSON objects, one a line, as RECORD messages have them."""
 
     suffix = ".jsonl"
+    rows = 1
+    """Rows to encode together, at least."""
 
     def __init__(self, file: IO[bytes], schema: Mapping[str, Any], compression: str | None) -> None:
         self._record = msgspec.defstruct("Record", list(schema["properties"]))

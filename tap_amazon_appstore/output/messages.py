@@ -63,16 +63,19 @@ class MessageWriter(MsgSpecWriter):
         Raises:
             OutputError: standard output cannot be written to.
         """
-        buffer = self._buffer
+        lines = list(records)
+        if not lines:
+            return 0
         start = b'{"type":"RECORD","stream":%b,"record":' % encode_json(stream)
         end = b',"time_extracted":%b}\n' % encode_json(datetime.now(timezone.utc))
-        count = 0
-        for count, record in enumerate(records, 1):  # noqa: B007
-            buffer += start
-            encoder.encode_into(record, buffer, -1)
-            buffer += end
+        # No line feed is inside a line: JSON escapes those of texts.
+        encoded = encoder.encode_lines(lines)
+        self._buffer += start
+        self._buffer += encoded[:-1].replace(b"\n", end + start)
+        self._buffer += end
+        count = len(lines)
         self._buffered[stream] += count
-        if len(buffer) > _BUFFER_SIZE:
+        if len(self._buffer) > _BUFFER_SIZE:
             self.flush()
         return count
 

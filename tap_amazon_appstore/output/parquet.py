@@ -32,6 +32,8 @@ class ParquetEncoder:
     """Encodes rows into one Parquet file."""
 
     suffix = ".parquet"
+    rows = 2048
+    """Rows to encode together, at least."""
 
     def __init__(self, file: IO[bytes], schema: Mapping[str, Any], compression: str | None) -> None:
         """Prepare to write rows of the JSON schema `schema` to `file`."""

@@ -211,7 +211,7 @@ def _check_zip(file: IO[bytes], layout: Layout) -> FileFormat:
         message = f"the ZIP file cannot be decompressed ({str(error)[:_MAX_QUOTED]})"
         raise UnreadableReportError(message) from None
     except Exception as error:
-        # Each compression method has errors of its own.
+        # Each compression method has other errors.
         if is_out_of_resources(error):
             raise
         reason = str(error)[:_MAX_QUOTED] or type(error).__name__

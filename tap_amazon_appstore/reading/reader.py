@@ -289,7 +289,8 @@ class _Table:
         if name in values:
             return values[name]
         if name in cells:
-            return [cell or None for cell in cells[name]]
+            column = cells[name]
+            return [cell or None for cell in column] if "" in column else column
         return [self._reader.constants.get(name)] * count
 
     def _skip_headers(self, rows: list[list[str]]) -> list[list[str]]:

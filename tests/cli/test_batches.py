@@ -194,7 +194,7 @@ def assert_one_sentence(run: Run) -> str:
 def test_what_a_killed_run_leaves_is_removed_by_the_next(tap: Tap, tmp_path: Path) -> None:
     tap.account.put_report("sales", MONTH, make_csv(sales(40_000)))
     settings = {"batch_config": batch_config(tmp_path.as_uri(), batch_size=10**6)}
-    # Slow enough to be killed amid the file.
+    # Slow enough to be killed before the file ends.
     maps = {"stream_maps": {"sales": {"made": " + ".join(["float(sales_price)"] * 30)}}}
     with subprocess.Popen(tap.command(**settings, **maps), stderr=subprocess.DEVNULL) as process:
         while process.poll() is None and not list(tmp_path.glob("run-1/.*.part")):

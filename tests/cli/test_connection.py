@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug import Response
 
-from sandbox import make_csv
+from sandbox import Fault, make_csv
 from tap_amazon_appstore.months import current_month
 from tests.conftest import TAP, Tap, execute
 from tests.data import EARNINGS, publish
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Sandbox
-    from sandbox.calls import Call
-    from sandbox.faults import Answer
+    from sandbox.request import Answer, Request
 
 
 def outcomes(stderr: str) -> list[str]:
@@ -63,7 +62,7 @@ def test_a_wrong_secret_fails(tap: Tap) -> None:
 
 
 def test_an_api_that_is_not_found_names_api_url(tap: Tap) -> None:
-    tap.account.fail("api-404", times=None)
+    tap.account.inject_fault("api-404", times=None)
 
     run = tap.run("--test")
 
@@ -73,12 +72,12 @@ def test_an_api_that_is_not_found_names_api_url(tap: Tap) -> None:
 
 
 def test_it_takes_at_most_10_seconds_and_no_patience_with_a_rate_limit(tap: Tap) -> None:
-    def hang(_: Call, answer: Answer) -> Response:
+    def hang(_: Request, answer: Answer) -> Response:
         time.sleep(12)
         return answer()
 
-    tap.account.inject_fault("api", Response(status=429), times=None, report="sales")
-    tap.account.inject_fault("api", hang, times=None, report="subscription")
+    tap.account.inject_fault(Fault("api", Response(status=429)), times=None, report="sales")
+    tap.account.inject_fault(Fault("api", hang), times=None, report="subscription")
     started = time.monotonic()
 
     run = tap.run("--test")

@@ -41,8 +41,8 @@ class TestDisk:
 
     def test_nothing_stays_behind(self, tap: Tap, temporary: Path) -> None:
         publish(tap.account, *MONTHS)
-        tap.account.fail("bucket-bad-crc", 1, "sales", JANUARY)
-        tap.account.fail("api-redirect", None, "sales", NEXT_MONTH)
+        tap.account.inject_fault("bucket-bad-crc", 1, "sales", JANUARY)
+        tap.account.inject_fault("api-redirect", None, "sales", NEXT_MONTH)
 
         tap.run(env={"TMPDIR": str(temporary)}, **JANUARY_TO_APRIL)
 
@@ -61,7 +61,7 @@ class TestDisk:
         assert list(temporary.iterdir()) == []
 
     @posix_only
-    @pytest.mark.parametrize("rows", [100, 2000], ids=["at its end", "amid it"])
+    @pytest.mark.parametrize("rows", [100, 2000], ids=["at its end", "within it"])
     def test_a_full_disk(self, tap: Tap, rows: int) -> None:
         publish(tap.account, JANUARY)
         # Random text does not get shorter in a ZIP.

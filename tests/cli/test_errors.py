@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from werkzeug import Response
 
-from sandbox import make_csv, make_zip
+from sandbox import Fault, make_csv, make_zip
 from sandbox.faults import REPORT_NOT_AVAILABLE, cut_short, drop
 from tap_amazon_appstore.months import add_months
 from tests.conftest import execute
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox import Account, Request
-    from sandbox.calls import Call, Service
-    from sandbox.faults import Answer, Behaviour
+    from sandbox.request import Answer, Service
     from tests.conftest import Run, Tap
 
 # Requests are counted: none is to be made again because it came too fast.
@@ -51,9 +50,9 @@ UNKNOWN_ROUTE = json.dumps(
 )
 
 
-def end_early(call: Call, answer: Answer) -> Response:
+def end_early(request: Request, answer: Answer) -> Response:
     """End an answer early that does not say how long it would have been."""
-    response = cut_short(call, answer)
+    response = cut_short(request, answer)
     del response.headers["Content-Length"]
     response.headers["Connection"] = "close"
     return response
@@ -143,7 +142,7 @@ def fail_at_march(tap: Tap, *words: str) -> Run:
 
 def resume(tap: Tap, failed: Run) -> None:
     """Clear the faults; a second run resumes where the first one failed."""
-    tap.account.clear_faults()
+    tap.account.faults.clear()
     publish(tap.account, MONTH)
 
     resumed = tap.read(state=failed.state, **FROM_FEBRUARY)
@@ -153,7 +152,7 @@ def resume(tap: Tap, failed: Run) -> None:
 
 
 class TestNoReport:
-    """Exactly the answers that say so count as "no report for this month"."""
+    """Only the known responses count as "no report for this month"."""
 
     def test_answers_that_say_so(self, tap: Tap) -> None:
         months = [add_months(JANUARY, number) for number in range(4)]
@@ -163,9 +162,11 @@ class TestNoReport:
             ["report-not-found-text", "report-not-found-json", "report-not-available"],
             strict=False,
         ):
-            tap.account.fail(fault, None, "sales", month)
+            tap.account.inject_fault(fault, None, "sales", month)
         not_available = json.dumps({"message": REPORT_NOT_AVAILABLE})
-        tap.account.inject_fault("api", Response(not_available, 400), times=None, month=months[3])
+        tap.account.inject_fault(
+            Fault("api", Response(not_available, 400)), times=None, month=months[3]
+        )
 
         run = tap.read(start_date="2024-01-01", end_date="2024-04-01")
 
@@ -175,7 +176,7 @@ class TestNoReport:
         assert run.log("WARNING") == ["sales: no report found in any month asked."]
 
     def test_an_empty_response_is_a_warning(self, tap: Tap) -> None:
-        tap.account.inject_fault("api", Response(""), times=None)
+        tap.account.inject_fault(Fault("api", Response("")), times=None)
 
         run = tap.read()
 
@@ -218,7 +219,7 @@ class TestLoginWithAmazon:
 
     def test_down_for_a_while(self, tap: Tap) -> None:
         publish(tap.account, MONTH)
-        tap.account.fail("lwa-503")
+        tap.account.inject_fault("lwa-503")
 
         assert months_read(tap.read()) == {"2024-03-01": 3}
         assert len(requests_for(tap.account, "lwa")) == 2
@@ -298,11 +299,11 @@ class TestNotAuthorized:
     def test_a_revoked_token_is_renewed_once_for_all_threads(self, tap: Tap) -> None:
         publish(tap.account, JANUARY, FEBRUARY, MONTH)
 
-        def revoke(_: Call, answer: Answer) -> Response:
+        def revoke(_: Request, answer: Answer) -> Response:
             tap.account.revoke_tokens()
             return answer()
 
-        tap.account.inject_fault("api", revoke, month=JANUARY)
+        tap.account.inject_fault(Fault("api", revoke), month=JANUARY)
 
         run = tap.read(start_date="2024-01-01")
 
@@ -314,7 +315,7 @@ class TestNotAuthorized:
 
     def test_for_good(self, tap: Tap) -> None:
         publish(tap.account, MONTH)
-        tap.account.fail("api-403", None, "sales", MONTH)
+        tap.account.inject_fault("api-403", None, "sales", MONTH)
 
         failed = fail_at_march(tap, "access denied (HTTP 403). Check that", "selected: false")
         resume(tap, failed)
@@ -328,30 +329,30 @@ class TestWaiting:
     """What can pass is waited for: a few tries, further and further apart."""
 
     def test_faults_that_pass_leave_no_trace_in_the_data(self, tap: Tap) -> None:
-        passing: list[tuple[Service, str | Behaviour | Response]] = [
-            ("api", "api-503"),
-            ("api", Response(status=429, headers={"Retry-After": "2"})),
-            ("api", "api-drop"),
-            ("api", cut_short),
-            ("bucket", drop),
-            ("bucket", "bucket-drop"),
-            ("bucket", end_early),
-            ("bucket", "bucket-bad-crc"),
-            ("bucket", "bucket-304"),
-            ("bucket", "bucket-not-a-zip"),
-            ("api", "url-expired"),
+        before_download: list[str | Fault] = [
+            "api-503",
+            Fault("api", Response(status=429, headers={"Retry-After": "2"})),
+            "api-drop",
+            Fault("api", cut_short),
         ]
+        in_download: list[str | Fault] = [
+            Fault("bucket", drop),
+            "bucket-drop",
+            Fault("bucket", end_early),
+            "bucket-bad-crc",
+            "bucket-304",
+            "bucket-not-a-zip",
+            "url-expired",
+        ]
+        passing = before_download + in_download
         months = [add_months(JANUARY, number) for number in range(len(passing))]
         publish(tap.account, *months)
-        for month, (service, fault) in zip(months, passing, strict=True):
-            if isinstance(fault, str):
-                tap.account.fail(fault, 1, "sales", month)
-            else:
-                tap.account.inject_fault(service, fault, month=month)
+        for month, fault in zip(months, passing, strict=True):
+            tap.account.inject_fault(fault, month=month)
 
         outage = add_months(months[-1], 1)
         publish(tap.account, outage)
-        tap.account.fail("bucket-503", None, "sales", outage, seconds=1.5)
+        tap.account.inject_fault("bucket-503", None, "sales", outage, seconds=1.5)
 
         run = tap.read(start_date=str(months[0]), end_date=str(outage))
 
@@ -367,13 +368,11 @@ class TestWaiting:
         assert [state["bookmarks"]["sales"]["replication_key_value"] for state in run.states] == [
             str(month) for month in months
         ]
-        for month, (service, fault) in zip(months, passing, strict=False):
+        for month, fault in zip(months, passing, strict=False):
             # Whatever it was, the API is asked again: a presigned URL lives for minutes only.
             assert len(requests_for(tap.account, "api", month)) >= 2, fault
             downloads = requests_for(tap.account, "bucket", month)
-            assert len(downloads) == (1 if service == "api" and fault != "url-expired" else 2), (
-                fault
-            )
+            assert len(downloads) == (2 if fault in in_download else 1), fault
 
 
 EACH_STREAM_FAILS: list[dict[str, tuple[Response, str]]] = [
@@ -422,7 +421,7 @@ def test_each_stream_fails_at_once_with_its_own_sentence(
     tap: Tap, faults: dict[str, tuple[Response, str]]
 ) -> None:
     for report, (answer, _) in faults.items():
-        tap.account.inject_fault("api", answer, times=None, report=report)
+        tap.account.inject_fault(Fault("api", answer), times=None, report=report)
 
     run = tap.run("--catalog", tap.catalog(selected=["sales", "subscriptions", "earnings"]))
 
@@ -513,12 +512,12 @@ def test_what_fails_late_costs_nothing_read_before_nor_other_streams(tap: Tap) -
     publish(tap.account, JANUARY, FEBRUARY, MONTH)
     tap.account.put_report("subscription", MONTH, make_csv([subscription()]))
     tap.account.inject_fault(
-        "api", Response(status=418), times=None, report="sales", month=FEBRUARY
+        Fault("api", Response(status=418)), times=None, report="sales", month=FEBRUARY
     )
     settings: dict[str, Any] = {"start_date": "2024-01-01", "end_date": "2024-03-01"}
 
     failed = tap.run(**settings)
-    tap.account.clear_faults()
+    tap.account.faults.clear()
     resumed = tap.read(state=failed.state, **settings)
 
     assert failed.code == 1
@@ -541,34 +540,31 @@ def test_a_stream_map_that_fails_is_named(tap: Tap) -> None:
 
 
 def test_odd_answers_are_read_at_once(tap: Tap) -> None:
-    def answer_in_asctime(_: Call, answer: Answer) -> Response:
+    def answer_in_asctime(_: Request, answer: Answer) -> Response:
         response = answer()
         response.headers["Last-Modified"] = "Wed Apr  3 12:30:00 2024"
         return response
 
-    def answer_in_the_future(_: Call, answer: Answer) -> Response:
+    def answer_in_the_future(_: Request, answer: Answer) -> Response:
         response = answer()
         response.headers["Last-Modified"] = "Fri, 01 Jan 2999 00:00:00 GMT"
         return response
 
-    odd: list[tuple[Service, str | Behaviour]] = [
-        ("bucket", answer_in_asctime),
-        ("bucket", answer_in_the_future),
-        ("api", "url-odd-path"),
-        ("api", "url-quoted"),
-        ("api", "url-json"),
-        ("bucket", "bucket-csv"),
-        ("bucket", "bucket-gzip-chunked"),
-        ("api", "api-empty"),
-        ("bucket", "bucket-empty"),
+    odd: list[str | Fault] = [
+        Fault("bucket", answer_in_asctime),
+        Fault("bucket", answer_in_the_future),
+        "url-odd-path",
+        "url-quoted",
+        "url-json",
+        "bucket-csv",
+        "bucket-gzip-chunked",
+        "api-empty",
+        "bucket-empty",
     ]
     months = [add_months(JANUARY, number) for number in range(len(odd))]
     publish(tap.account, *months)
-    for month, (service, fault) in zip(months, odd, strict=True):
-        if isinstance(fault, str):
-            tap.account.fail(fault, 1, "sales", month)
-        else:
-            tap.account.inject_fault(service, fault, month=month)
+    for month, fault in zip(months, odd, strict=True):
+        tap.account.inject_fault(fault, month=month)
 
     run = tap.read(env={"TZ": "Asia/Tokyo"}, start_date=str(months[0]), end_date=str(months[-1]))
 

@@ -41,5 +41,5 @@ def test_a_terminal_sees_a_bar_and_a_pipe_does_not(tap: Tap) -> None:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux says so when the other side is closed.
+    except OSError:  # Linux raises it when the other side is closed.
         return b""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import Fault
 from tap_amazon_appstore.months import add_months
 from tests.conftest import TAP, Tap, execute
 from tests.data import MONTH, NEXT_MONTH, publish
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from werkzeug import Response
 
     from sandbox import Sandbox
-    from sandbox.calls import Call
-    from sandbox.faults import Answer
+    from sandbox.request import Answer, Request
 
 # Runs follow each other at once.
 pytestmark = pytest.mark.unlimited
@@ -83,17 +83,17 @@ def test_the_user_agent_names_the_tap(tap: Tap) -> None:
 def test_no_secret_is_logged_at_any_level(
     tap: Tap, log_everything: dict[str, str], failure: str | None, code: int
 ) -> None:
-    def garble(_: Call, answer: Answer) -> Response:
+    def garble(_: Request, answer: Answer) -> Response:
         response = answer()
         response.headers["No header"] = "at all"
         return response
 
     publish(tap.account, *MONTHS)
-    tap.account.inject_fault("bucket", garble)
+    tap.account.inject_fault(Fault("bucket", garble))
     for month, passing in zip(MONTHS, ["api-drop", "bucket-403", "url-expired"], strict=False):
-        tap.account.fail(passing, 1, "sales", month)
+        tap.account.inject_fault(passing, 1, "sales", month)
     if failure:
-        tap.account.fail(failure, None, "sales", NEXT_MONTH)
+        tap.account.inject_fault(failure, None, "sales", NEXT_MONTH)
 
     run = tap.run(env=log_everything, **JANUARY_TO_APRIL)
 

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 import pytest
 from werkzeug import Response
 
+from sandbox import Fault
 from tap_amazon_appstore.months import add_months
 from tests.conftest import Run, Tap, execute, pausing
 from tests.data import MONTH, publish
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sandbox import Account
-    from sandbox.calls import Service
+    from sandbox.request import Service
 
 # Runs follow each other at once.
 pytestmark = pytest.mark.unlimited
@@ -109,7 +110,7 @@ def keys(*runs: Run) -> set[tuple[str, str]]:
 
 @contextmanager
 def hanging(account: Account, service: Service) -> Iterator[threading.Event]:
-    """Let a service stop amid its answers; the event is set when one has got so far."""
+    """Let a service stop within its responses; the event is set when one has got so far."""
     reached, ended = threading.Event(), threading.Event()
 
     def stop() -> None:
@@ -117,7 +118,7 @@ def hanging(account: Account, service: Service) -> Iterator[threading.Event]:
         ended.wait(60)
         raise ConnectionAbortedError
 
-    account.inject_fault(service, pausing(stop), times=None)
+    account.inject_fault(Fault(service, pausing(stop)), times=None)
     try:
         yield reached
     finally:
@@ -198,13 +199,19 @@ class TestInterruption:
         ]
         assert "Traceback" not in run.stderr
 
-    def test_a_pipe_that_does_not_block(self, tap: Tap) -> None:
+    @pytest.mark.parametrize("unbuffered", ["1", ""], ids=["unbuffered", "buffered"])
+    def test_a_pipe_that_does_not_block(self, tap: Tap, unbuffered: str) -> None:
         publish(tap.account, MONTH, rows=self.ROWS)
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         with (
             open(reading, encoding="utf-8") as pipe,  # noqa: PTH123 - a descriptor
-            subprocess.Popen(tap.command(), stdout=writing, stderr=subprocess.PIPE) as process,
+            subprocess.Popen(
+                tap.command(),
+                stdout=writing,
+                stderr=subprocess.PIPE,
+                env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            ) as process,
         ):
             os.close(writing)
             wait_until_full(pipe)
@@ -243,7 +250,7 @@ class TestInterruption:
 
     def test_a_long_wait_does_not_hold_it_up(self, tap: Tap) -> None:
         later = Response(status=429, headers={"Retry-After": "60"})
-        tap.account.inject_fault("api", later, times=None)
+        tap.account.inject_fault(Fault("api", later), times=None)
         with started(tap) as process:
             assert process.stderr
             list(lines_until("retrying in 60.0 s", process.stderr))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sandbox import Fault
 from tests.data import publish
 
 if TYPE_CHECKING:
     from werkzeug import Response
 
-    from sandbox.calls import Call
-    from sandbox.faults import Answer
+    from sandbox.request import Answer, Request
     from tests.conftest import Tap
 
 # Runs follow each other at once.
@@ -50,7 +50,7 @@ def test_first_run_and_next_run(
 
 def test_a_restated_month_of_a_bucket_without_versions(tap: Tap) -> None:
     publish(tap.account, MONTHS[0], rows=4)
-    tap.account.inject_fault("bucket", without_versions, times=None)
+    tap.account.inject_fault(Fault("bucket", without_versions), times=None)
     settings = {"start_date": "2024-01-01", "end_date": "2024-01-31"}
     tap.streams = ["sales"]
     state = tap.read(**settings).state
@@ -67,7 +67,7 @@ def test_hard_deletes_are_never_announced(tap: Tap) -> None:
     assert {message["type"] for message in run.messages} <= {"SCHEMA", "RECORD", "STATE"}
 
 
-def without_versions(_: Call, answer: Answer) -> Response:
+def without_versions(_: Request, answer: Answer) -> Response:
     response = answer()
     for name in ("ETag", "Last-Modified"):
         response.headers.pop(name, None)

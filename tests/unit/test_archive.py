@@ -262,11 +262,14 @@ UNREADABLE = {
     },
     "UTF-16": (ROWS.encode("utf-16"), "the CSV file is in UTF-16"),
     **{
-        name: (pack(ROWS.replace(",", separator).encode()), f"columns separated by {name}")
-        for name, separator, pack in [
-            ("semicolons", ";", CONTAINERS["csv"]),
-            ("tabs", "\t", CONTAINERS["gzip"]),
-            ("vertical bars", "|", CONTAINERS["deflated"]),
+        name: (
+            CONTAINERS[container](ROWS.replace(",", separator).encode()),
+            f"columns separated by {name}",
+        )
+        for name, separator, container in [
+            ("semicolons", ";", "csv"),
+            ("tabs", "\t", "gzip"),
+            ("vertical bars", "|", "deflated"),
         ]
     },
 }

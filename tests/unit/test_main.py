@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import os
 from typing import TYPE_CHECKING, NoReturn
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from singer_sdk.exceptions import ConfigurationError
 
+from sandbox import make_zip
 from tap_amazon_appstore import __main__ as command
 from tap_amazon_appstore.errors import RAISE_LIMITS
+from tap_amazon_appstore.reading.archive import check_file
 from tap_amazon_appstore.tap import TapAmazonAppstore
 
 if TYPE_CHECKING:
@@ -75,6 +78,23 @@ def test_what_the_machine_lacks_is_named(
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("ERROR", sentence) for sentence in sentences
     ]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+def test_a_download_is_not_broken_for_want_of_resources(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def open_zip(*_: object) -> NoReturn:
+        raise error
+
+    layout = TapAmazonAppstore(config={}, validate_config=False).discover_streams()[0].layout
+    file = io.BytesIO(make_zip({"sales.csv": "x"}))
+    monkeypatch.setattr("zipfile.ZipFile", open_zip)
+
+    with pytest.raises(type(error)) as raised:
+        check_file(file, layout=layout, is_complete=True)
+
+    assert raised.value is error
 
 
 def test_an_unexpected_error_quotes_nothing(
