@@ -2,7 +2,7 @@
 
 The account is the sandbox's. A year of its reports goes through the installed tap, and from there by
 COPY into an embedded PostgreSQL with its own settings: a loader would take longer, and is not what is
-measured. The years before it are the same one in other years, with keys and identifiers of their own.
+measured. The years before it repeat it in other years, with other keys and identifiers.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(console: Console, rows: int) -> None:
             counts = _counts(server.get_uri())
 
             changed = months[-3]
-            account.restate("sales", changed)
+            account.restate_sales(changed)
             _copy(account, server.get_uri(), changed, changed)
             before = _written(server.get_uri())
             second = _build(dbt, home, server.get_uri())
@@ -337,5 +337,5 @@ def _written(uri: str) -> dict[str, tuple[int, int]]:
 
 
 def _newly(before: tuple[int, int], after: tuple[int, int]) -> int:
-    """Return how many rows were written between two looks; a table built anew begins at 0."""
+    """Return how many rows were written between two looks; a table that was rebuilt begins at 0."""
     return after[1] - (before[1] if before[0] == after[0] else 0)

@@ -1,28 +1,31 @@
 {#-
-    How tables grow by month. Before an incremental model's query runs, a hook deletes the months that
-    have changed; the query adds what the table then lacks. Both happen in one transaction where the
-    warehouse has them.
+    Incremental models are rebuilt by month and account. Before the query runs, a hook deletes the
+    months whose report has changed; the query inserts the months that the table then lacks. Both run
+    in one transaction where the warehouse has transactions.
 -#}
 
 
-{#- The months in which what a table holds is not what the report says now: new, restated or gone.
-    `report` is the report's months, `only` a condition on them. -#}
-{% macro changed_months(report, kept, only='true') %}
-    select date_month
+{#- Source and month of every month in which the table `kept` does not hold what `report`, the months
+    of the report, has now: new, restated or withdrawn. -#}
+{% macro changed_months(report, kept) %}
+    select
+        source_relation,
+        date_month
     from (
-        select date_month, report_lines, report_fingerprint
+        select source_relation, date_month, report_lines, report_fingerprint
         from {{ report }}
-        where {{ only }}
         union all
-        select date_month, -report_lines, -report_fingerprint
+        select source_relation, date_month, -report_lines, -report_fingerprint
         from {{ kept }}
     ) as compared
-    group by date_month
+    group by
+        source_relation,
+        date_month
     having sum(report_lines) <> 0 or sum(report_fingerprint) <> 0
 {% endmacro %}
 
 
-{#- Hook of a table whose months do not depend on each other: deletes those that have changed. -#}
+{#- Hook of an incremental model: delete the months that have changed. -#}
 {% macro forget_changed_months(report) %}
     {% if is_incremental() %}
         {{ forget_months(changed_months(report, this)) }}
@@ -30,46 +33,28 @@
 {% endmacro %}
 
 
-{#- Hook of a table of subscriptions whose months build on those before: deletes all from some months
-    before the first changed one on. Its query adds what follows the last day kept. -#}
-{% macro forget_from_first_changed_month(report, months_earlier) %}
-    {% if is_incremental() %}
-        {% set months %}
-            select date_month
-            from {{ this }}
-            where date_month >= (
-                select {{ dbt.dateadd('month', -months_earlier, 'min(date_month)') }}
-                from ({{ changed_months(report, this, only='is_subscription') }}) as changed
-            )
-        {% endset %}
-        {{ forget_months(months) }}
-    {% endif %}
-{% endmacro %}
-
-
-{#- The last day that such a table still holds; one before all days where it holds none. -#}
-{% macro last_day_kept() %}
-    (
-        select coalesce({{ dbt.last_day('max(date_month)', 'month') }}, cast('1900-01-01' as date))
-        from {{ this }}
-    )
-{% endmacro %}
-
-
-{#- Delete months, given by a query, from the table of the model. -#}
+{#- Delete months, given by a query of source_relation and date_month, from the model's table. -#}
 {% macro forget_months(months) %}
     {{- return(adapter.dispatch('forget_months', 'amazon_appstore')(months)) -}}
 {% endmacro %}
 
+{#- One key instead of two columns: Snowflake and BigQuery differ in what they take for `in`. -#}
 {% macro default__forget_months(months) %}
-    delete from {{ this }} where date_month in ({{ months }})
+    {% set key = dbt.concat(
+        ['source_relation', "' '", 'cast(date_month as ' ~ dbt.type_string() ~ ')']
+    ) %}
+    delete from {{ this }}
+    where {{ key }} in (select {{ key }} from ({{ months }}) as forgotten)
 {% endmacro %}
 
-{#- Spark's tables of files know no delete, but each month is a partition. -#}
+{#- Spark cannot delete rows from tables of files, but each month of an account is a partition. -#}
 {% macro spark__forget_months(months) %}
     {% set partitions = [] %}
-    {% for month in run_query('select distinct date_month from (' ~ months ~ ')').columns[0].values() %}
-        {% do partitions.append("partition (date_month = '" ~ month ~ "')") %}
+    {% for row in run_query('select distinct * from (' ~ months ~ ') as forgotten') %}
+        {% do partitions.append(
+            "partition (source_relation = '" ~ row[0] | replace("'", "\\'")
+            ~ "', date_month = '" ~ row[1] ~ "')"
+        ) %}
     {% endfor %}
     {% if partitions %}
         alter table {{ this }} drop if exists {{ partitions | join(', ') }}

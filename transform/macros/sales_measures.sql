@@ -1,4 +1,4 @@
-{#- The measures of the sales marts, in their order: counts, then amounts. -#}
+{#- The measures of the sales marts, in their order: quantities, then amounts of money. -#}
 {% macro sales_counts() %}
     {{ return([
         'downloads',
@@ -8,6 +8,8 @@
         'refunds',
         'chargebacks',
         'chargeback_reversals',
+        'adjustments',
+        'usage_minutes',
     ]) }}
 {% endmacro %}
 
@@ -26,7 +28,10 @@
 {#- The sums of these measures. Cast, because warehouses widen the type of what they add up. -#}
 {% macro sales_sums() -%}
     {% for count in sales_counts() %}
-    cast(sum({{ count }}) as {{ dbt.type_bigint() }}) as {{ count }},
+    cast(
+        sum({{ count }})
+        as {{ dbt.type_numeric() if count == 'usage_minutes' else dbt.type_bigint() }}
+    ) as {{ count }},
     {%- endfor %}
     {%- for amount in sales_amounts() %}
     cast(sum({{ amount }}) as {{ dbt.type_numeric() }}) as {{ amount }}

@@ -1,51 +1,91 @@
-{{ config(enabled=var('amazon_appstore_exchange_rates') == '') }}
+{{ config(
+    enabled=project_name == 'amazon_appstore' and var('amazon_appstore_exchange_rates') == ''
+) }}
 
--- Per month and currency, what the overview says is what the report's lines say, written down
--- without the models: nothing withdrawn is in it, and nothing else is lost.
-with figures as (
+-- Per account, month and currency, the overview has the sums of the standing lines, computed here from
+-- the raw tables: nothing withdrawn is counted, and nothing else is lost.
+with lines as (
+    {{ loaded_lines('sales') }}
+),
+
+newest as (
     select
-        cast({{ dbt.date_trunc('month', 'coalesce(transaction_date, report_month)') }} as date)
-            as date_month,
-        case coalesce(marketplace_currency, 'XXX')
-            when 'CAN' then 'CAD'
+        source_relation,
+        report_month,
+        max(report_last_modified) as report_last_modified
+    from lines
+    group by
+        source_relation,
+        report_month
+),
+
+standing as (
+    select
+        lines.*,
+        coalesce(lower(lines.transaction_type), '') as kind,
+        lower(lines.transaction_type) in ('refund', 'chargeback') as is_given_back,
+        case when lines.adjustment then 0 else 1 end as counted
+    from lines
+    inner join newest
+        on lines.source_relation = newest.source_relation
+        and lines.report_month = newest.report_month
+        and lines.report_last_modified = newest.report_last_modified
+),
+
+figures as (
+    select
+        source_relation,
+        {{ month_of('coalesce(transaction_date, report_month)') }} as date_month,
+        case
+            when marketplace_currency = 'CAN' then 'CAD'
             else coalesce(marketplace_currency, 'XXX')
         end as currency,
         1 as report_lines,
-        case when lower(transaction_type) = 'charge' and item_type = 'Application' then units end
-            as downloads,
-        case when lower(transaction_type) = 'charge' then sales_price end as gross_sales,
-        case when lower(transaction_type) in ('refund', 'chargeback', 'chargeback reversal')
-            then abs(sales_price) end as returned_sales,
-        case when transaction_type is null or lower(transaction_type) not in
-            ('charge', 'refund', 'chargeback', 'chargeback reversal')
-            then sales_price end as other_sales,
-        estimated_earnings
-    from {{ source('amazon_appstore', 'sales') }}
-    where (report_month, report_last_modified) in (
-        select report_month, max(report_last_modified)
-        from {{ source('amazon_appstore', 'sales') }}
-        group by report_month
-    )
+        case
+            when
+                kind = 'charge'
+                and {{ normalize_text('item_type') }} = 'application'
+                and coalesce(usage_time, 0) <= 0
+                then units * counted
+        end as downloads,
+        case when kind = 'charge' then sales_price * counted end as gross_sales,
+        case when is_given_back or kind = 'chargeback reversal' then abs(sales_price) * counted end
+            as returned_sales,
+        case
+            when kind not in ('charge', 'refund', 'chargeback', 'chargeback reversal')
+                then sales_price * counted
+        end as other_sales,
+        case
+            when
+                report_month < cast('2019-11-01' as date)
+                and (is_given_back or (counted = 1 and kind in ('charge', 'chargeback reversal')))
+                then abs(estimated_earnings) * case when is_given_back then -1 else 1 end
+            else estimated_earnings
+        end as estimated_earnings
+    from standing
 
     union all
 
     select
+        source_relation,
         date_month,
         currency,
-        -report_lines,
-        -downloads,
-        -gross_sales,
-        -(refunded_sales + charged_back_sales + reversed_sales),
-        -other_sales,
-        -estimated_earnings
+        -report_lines as report_lines,
+        -downloads as downloads,
+        -gross_sales as gross_sales,
+        -(refunded_sales + charged_back_sales + reversed_sales) as returned_sales,
+        -other_sales as other_sales,
+        -estimated_earnings as estimated_earnings
     from {{ ref('amazon_appstore__overview_report') }}
 )
 
 select
+    source_relation,
     date_month,
     currency
 from figures
 group by
+    source_relation,
     date_month,
     currency
 having

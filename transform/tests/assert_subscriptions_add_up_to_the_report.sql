@@ -1,29 +1,48 @@
--- Per month, what the subscription mart says is what the report's lines say.
+{{ config(enabled=project_name == 'amazon_appstore') }}
+
+-- Per account and month, both marts of Amazon's own counts have the sums of the report's lines.
+{% set counts = ['active', 'started', 'ended', 'refunded'] %}
+{% set marts = ['subscription_report', 'marketplace_report'] %}
+
 with figures as (
+    {% for mart in marts %}
     select
-        cast({{ dbt.date_trunc('month', 'date_day') }} as date) as date_month,
-        active,
-        started,
-        ended,
-        refunded
+        '{{ mart }}' as mart,
+        source_relation,
+        date_month,
+        {{ counts | join(', ') }}
     from {{ ref('stg_amazon_appstore__subscriptions') }}
 
     union all
 
     select
+        '{{ mart }}' as mart,
+        source_relation,
         date_month,
-        -active,
-        -started,
-        -ended,
-        -refunded
-    from {{ ref('amazon_appstore__subscription_report') }}
+        {% for count in counts %}
+        -{{ count }} as {{ count }}{% if not loop.last %},{% endif %}
+
+        {% endfor %}
+    from {{ ref('amazon_appstore__' ~ mart) }}
+    {% if not loop.last %}
+
+    union all
+
+    {% endif %}
+    {% endfor %}
 )
 
-select date_month
+select
+    mart,
+    source_relation,
+    date_month
 from figures
-group by date_month
+group by
+    mart,
+    source_relation,
+    date_month
 having
-    sum(active) <> 0
-    or sum(started) <> 0
-    or sum(ended) <> 0
-    or sum(refunded) <> 0
+    {% for count in counts %}
+    sum({{ count }}) <> 0{% if not loop.last %} or {% endif %}
+
+    {% endfor %}

@@ -1,4 +1,4 @@
-"""The marts' figures, counted from the rows in the plainest way there is: day by day, one by one."""
+"""The marts' figures, computed from the rows in the plainest way: day by day, one by one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.e2e.transform.rows import Row, add_months, term_end
+from tests.e2e.transform.rows import DAYS, Row, add_months, term_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-GRACE = timedelta(days=3)
+GRACE = timedelta(days=6)
+LAG = timedelta(days=2)
 TERMS_A_YEAR = {
     "Weekly": 52,
     "BiWeekly": 26,
@@ -22,7 +23,7 @@ TERMS_A_YEAR = {
     "SemiAnnually": 2,
     "Annually": 1,
 }
-MOVEMENTS = ("new", "expansion", "reactivated", "contraction", "churned")
+MOVEMENTS = ("new", "expansion", "reactivated", "contraction", "churned", "plan_change")
 
 
 def standing(rows: Iterable[Row]) -> list[Row]:
@@ -63,6 +64,7 @@ class Sales(NamedTuple):
     refunds: int
     chargebacks: int
     chargeback_reversals: int
+    adjustments: int
     gross_sales: Decimal
     refunded_sales: Decimal
     charged_back_sales: Decimal
@@ -93,7 +95,10 @@ def _sum(rows: Sequence[Row]) -> Sales:
     units_back = [0, 0, 0]
     sales_back = [Decimal(0)] * 3
     gross = other = Decimal(0)
+    adjustments = sum(1 for row in rows if row["adjustment"])
     for row in rows:
+        if row["adjustment"]:
+            continue
         kind, price = row["transaction_type"], row["sales_price"] or Decimal(0)
         if kind == "Charge":
             units[_UNITS.get(row["item_type"], 3)] += row["units"] or 0
@@ -105,7 +110,9 @@ def _sum(rows: Sequence[Row]) -> Sales:
             other += price
     net = gross - sales_back[0] - sales_back[1] + sales_back[2] + other
     earnings = sum((row["estimated_earnings"] or Decimal(0) for row in rows), Decimal(0))
-    return Sales._make([*units, *units_back, gross, *sales_back, other, net, earnings, len(rows)])
+    return Sales._make(
+        [*units, *units_back, adjustments, gross, *sales_back, other, net, earnings, len(rows)]
+    )
 
 
 class Mrr(NamedTuple):
@@ -117,17 +124,21 @@ class Mrr(NamedTuple):
     reactivated: Decimal
     contraction: Decimal
     churned: Decimal
+    plan_change: Decimal
     subscribers: int
+    subscriptions: int
+    is_provisional: bool
 
 
-_Subscriber = tuple[str, str, str]
-_Plan = tuple[str, str]
+_Plan = tuple[str, str, str]
+"""ASIN, SKU and currency."""
+_Person = tuple[str, str]
+"""App and who it is."""
+_Prices = dict[_Person, dict[_Plan, Decimal]]
 
 
 class _Period(NamedTuple):
-    subscriber: _Subscriber
-    """App, currency and who it is."""
-
+    person: _Person
     plan: _Plan
     begins: date
     ends: date
@@ -135,94 +146,174 @@ class _Period(NamedTuple):
     stops: list[tuple[date, str]]
 
     def is_in_force(self, day: date) -> bool:
-        if not self.begins <= day < self.ends:
-            return False
-        kinds = [kind for on, kind in self.stops if on <= day]
-        reversals = kinds.count("Chargeback reversal")
-        return "Refund" not in kinds and kinds.count("Chargeback") <= reversals
+        return self.begins <= day < self.ends and not _is_stopped(self.stops, day)
+
+
+def _is_stopped(stops: list[tuple[date, str]], day: date) -> bool:
+    kinds = [kind for on, kind in stops if on <= day]
+    reversals = kinds.count("Chargeback reversal")
+    return "Refund" in kinds or kinds.count("Chargeback") > reversals
 
 
 def mrr(rows: Iterable[Row]) -> dict[tuple[object, ...], Mrr]:
     """Return the recurring revenue by day, app, ASIN, SKU and currency."""
     lines = standing(rows)
-    periods = _periods([row for row in lines if row["item_type"] == "Subscription"])
-    day, last_day = min(period.begins for period in periods), _last_day(lines)
-    before: dict[_Subscriber, dict[_Plan, Decimal]] = {}
-    have_paid: set[_Subscriber] = set()
-    seen: set[tuple[str, str, str, str]] = set()
+    last_day, last_final_day = last_days(lines)
+    periods = _periods([row for row in lines if row["item_type"] == "Subscription"], last_final_day)
+    day = min(period.begins for period in periods)
+    before: _Prices = {}
+    began: dict[tuple[_Person, _Plan], date] = {}
+    have_paid: set[tuple[_Person, str]] = set()
+    seen: set[tuple[str, _Plan]] = set()
     found: dict[tuple[object, ...], Mrr] = {}
     while day <= last_day:
-        now: dict[_Subscriber, dict[_Plan, Decimal]] = defaultdict(dict)
+        now: defaultdict[_Person, dict[_Plan, Decimal]] = defaultdict(dict)
         for period in periods:
             if period.is_in_force(day):
-                now[period.subscriber][period.plan] = period.price
+                now[period.person][period.plan] = period.price
         moved = _movements(before, now, have_paid)
-        have_paid |= now.keys()
-        levels: defaultdict[tuple[str, str, str, str], list[Decimal]] = defaultdict(list)
-        for (app, currency, _), prices in now.items():
+        levels: defaultdict[tuple[str, _Plan], list[Decimal]] = defaultdict(list)
+        people: Counter[tuple[str, _Plan]] = Counter()
+        for person, prices in now.items():
             for plan, price in prices.items():
-                series = (app, *plan, currency)
-                levels[series].append(price)
+                levels[person[0], plan].append(price)
+                have_paid.add((person, plan[2]))
+                if plan not in before.get(person, {}):
+                    began[person, plan] = day
+            newest = min(prices, key=lambda plan: (-began[person, plan].toordinal(), plan))
+            people[person[0], newest] += 1
         seen |= levels.keys()
-        for series in seen:
-            prices_now = levels[series]
-            changes = [moved[series, movement] for movement in MOVEMENTS]
-            key = (day, *series)
-            found[key] = Mrr._make([sum(prices_now, Decimal(0)), *changes, len(prices_now)])
+        for app, plan in seen:
+            prices_now = levels[app, plan]
+            found[(day, app, *plan)] = Mrr._make(
+                [
+                    sum(prices_now, Decimal(0)),
+                    *(moved[app, plan, movement] for movement in MOVEMENTS),
+                    people[app, plan],
+                    len(prices_now),
+                    day > last_final_day - GRACE - timedelta(days=1),
+                ]
+            )
         before = now
         day += timedelta(days=1)
     return found
 
 
 def _movements(
-    before: dict[_Subscriber, dict[_Plan, Decimal]],
-    now: dict[_Subscriber, dict[_Plan, Decimal]],
-    have_paid: set[_Subscriber],
-) -> defaultdict[tuple[tuple[str, str, str, str], str], Decimal]:
-    moved: defaultdict[tuple[tuple[str, str, str, str], str], Decimal] = defaultdict(Decimal)
-    for subscriber in before.keys() | now.keys():
-        app, currency, _ = subscriber
-        old, new = before.get(subscriber, {}), now.get(subscriber, {})
-        if not old:
-            up, down = ("reactivated" if subscriber in have_paid else "new"), ""
-        else:
-            up, down = "expansion", "contraction" if new else "churned"
-        for plan in old.keys() | new.keys():
-            change = new.get(plan, Decimal(0)) - old.get(plan, Decimal(0))
-            if change:
-                moved[(app, *plan, currency), up if change > 0 else down] += abs(change)
+    before: _Prices, now: _Prices, have_paid: set[tuple[_Person, str]]
+) -> defaultdict[tuple[str, _Plan, str], Decimal]:
+    """Return the movements by app, plan and kind, of each person and currency net."""
+    moved: defaultdict[tuple[str, _Plan, str], Decimal] = defaultdict(Decimal)
+    for person in before.keys() | now.keys():
+        old, new = before.get(person, {}), now.get(person, {})
+        for currency in {plan[2] for plan in old.keys() | new.keys()}:
+            changes = {
+                plan: new.get(plan, Decimal(0)) - old.get(plan, Decimal(0))
+                for plan in sorted(old.keys() | new.keys())
+                if plan[2] == currency
+            }
+            changes = {plan: change for plan, change in changes.items() if change}
+            if not changes:
+                continue
+            net = sum(changes.values())
+            if not any(plan[2] == currency for plan in old):
+                kind = "reactivated" if (person, currency) in have_paid else "new"
+            elif not any(plan[2] == currency for plan in new):
+                kind = "churned"
+            else:
+                kind = "expansion" if net > 0 else "contraction"
+            sign = -1 if net < 0 else 1
+            one_way = all(change > 0 for change in changes.values()) or all(
+                change < 0 for change in changes.values()
+            )
+            booked = changes
+            if not one_way:
+                most = max(changes, key=lambda plan: sign * changes[plan])
+                booked = {most: net} if net else {}
+            for plan, change in changes.items():
+                movement = booked.get(plan, Decimal(0))
+                moved[person[0], plan, kind] += abs(movement)
+                moved[person[0], plan, "plan_change"] += change - movement
     return moved
 
 
-def _periods(lines: Sequence[Row]) -> list[_Period]:
-    charges = sorted(
-        (row for row in lines if row["transaction_type"] == "Charge" and row["sales_price"] > 0),
-        key=day_of,
-    )
+class _Charge(NamedTuple):
+    row: Row
+    person: _Person
+    plan: _Plan
+    day: date
+    due: date
+    stops: list[tuple[date, str]]
+
+    @property
+    def is_returned(self) -> bool:
+        return _is_stopped(self.stops, date.max)
+
+
+def _periods(lines: Sequence[Row], last_final_day: date) -> list[_Period]:
+    plans: defaultdict[tuple[_Person, _Plan], list[_Charge]] = defaultdict(list)
+    for charge in _charges(lines):
+        earlier = plans[charge.person, charge.plan]
+        kept = [other.due for other in earlier if not other.is_returned]
+        # Bought by mistake and given back, long before it is due.
+        if not (charge.is_returned and kept and charge.day < max(kept) - GRACE):
+            earlier.append(charge)
+    begins = [
+        (person, plan, charge.day)
+        for (person, plan), charges in plans.items()
+        for before, charge in zip([None, *charges[:-1]], charges, strict=True)
+        if before is None or charge.day > before.due + GRACE
+    ]
     periods = []
-    for number, row in enumerate(charges):
-        subscriber = (row["title"], currency_of(row), _subscriber(row))
-        begins, term = day_of(row), row["in_app_subscription_term"]
-        ends = term_end(begins, term)
-        following = (
-            day_of(other)
-            for other in charges[number + 1 :]
-            if (other["title"], currency_of(other), _subscriber(other)) == subscriber
-            and other["vendor_sku"] == row["vendor_sku"]
-        )
-        renewed = next(following, None)
-        if renewed and renewed <= ends + GRACE:
-            ends = renewed
+    for (person, plan), charges in plans.items():
+        for charge, following in zip(charges, [*charges[1:], None], strict=True):
+            in_time = [
+                day
+                for other, other_plan, day in begins
+                if other == person
+                and other_plan != plan
+                and charge.due <= day <= charge.due + GRACE
+            ]
+            if following and following.day <= charge.due + GRACE:
+                ends = following.day
+            elif in_time:
+                ends = min(in_time)
+            else:
+                ends = charge.due if charge.due + GRACE < last_final_day else date.max
+            row = charge.row
+            worth = row["sales_price"] * TERMS_A_YEAR[row["in_app_subscription_term"]] / 12
+            price = worth.quantize(Decimal("0.000001"))
+            periods.append(_Period(person, plan, charge.day, ends, price, charge.stops))
+    return periods
+
+
+def _charges(lines: Sequence[Row]) -> Iterable[_Charge]:
+    days_of_month: dict[tuple[_Person, _Plan], int] = {}
+    for row in sorted(lines, key=day_of):
+        if row["transaction_type"] != "Charge" or row["sales_price"] <= 0 or row["adjustment"]:
+            continue
+        person = (row["title"], _subscriber(row))
+        plan = (row["asin"], row["vendor_sku"], currency_of(row))
+        day, term = day_of(row), row["in_app_subscription_term"]
+        key = (person, plan)
+        days_of_month[key] = max(day.day, days_of_month.get(key, 0))
+        due = term_end(day, term)
+        if term not in DAYS and day == month_end(day):
+            last = month_end(due)
+            due = last.replace(day=min(last.day, days_of_month[key]))
         stops = [
             (day_of(other), str(other["transaction_type"]))
             for other in lines
             if other["transaction_type"] in _BACK
+            and not other["adjustment"]
             and other["digital_order_id"] == row["digital_order_id"]
         ]
-        price = (row["sales_price"] * TERMS_A_YEAR[term] / 12).quantize(Decimal("0.000001"))
-        plan = (row["asin"], row["vendor_sku"])
-        periods.append(_Period(subscriber, plan, begins, ends, price, stops))
-    return periods
+        yield _Charge(row, person, plan, day, due, stops)
+
+
+def month_end(day: date) -> date:
+    """Return the last day of a day's month."""
+    return add_months(day.replace(day=1), 1) - timedelta(days=1)
 
 
 def _subscriber(row: Row) -> str:
@@ -273,24 +364,29 @@ def _share(part: int, whole: int) -> Decimal | None:
 
 
 def _conversions(lines: Iterable[Row]) -> Counter[tuple[Any, ...]]:
-    """Count those who first paid on a day, and had tried the same subscription before."""
-    tried: dict[tuple[Any, ...], date] = {}
-    paid: dict[tuple[Any, ...], date] = {}
-    for row in sorted(lines, key=day_of):
-        if row["item_type"] == "Subscription" and row["transaction_type"] == "Charge":
-            key = (_subscriber(row), row["title"], row["asin"], row["vendor_sku"])
-            is_trial = row["in_app_subscription_status"] == "TRIAL"
-            (tried if is_trial else paid).setdefault(key, day_of(row))
-    return Counter(
-        (day, *key[1:]) for key, day in paid.items() if key in tried and tried[key] <= day
-    )
+    """Count trials by the day on which they converted, with app, ASIN and SKU of the trial."""
+    lines = [row for row in lines if row["item_type"] == "Subscription"]
+    trials = [row for row in lines if row["in_app_subscription_status"] == "TRIAL"]
+    paid: dict[_Person, date] = {}
+    for charge in _charges(lines):
+        if not any(
+            day == charge.day for day, kind in charge.stops if kind in ("Refund", "Chargeback")
+        ):
+            paid.setdefault(charge.person, charge.day)
+    found: Counter[tuple[Any, ...]] = Counter()
+    for row in trials:
+        converted = paid.get((row["title"], _subscriber(row)))
+        latest = term_end(day_of(row), row["in_app_subscription_term"]) + GRACE
+        if converted and day_of(row) <= converted <= latest:
+            found[converted, row["title"], row["asin"], row["vendor_sku"]] += 1
+    return found
 
 
-def _last_day(lines: Iterable[Row]) -> date:
-    """Return the last day that the reports tell of: of closed months, the month's."""
-
-    def known(row: Row) -> date:
-        end = add_months(row["report_month"], 1) - timedelta(days=1)
-        return end if row["report_last_modified"].date() > end else min(day_of(row), end)
-
-    return max(map(known, lines))
+def last_days(lines: Iterable[Row]) -> tuple[date, date]:
+    """Return the last known day, of closed months the month's, and the last final one."""
+    known = []
+    for row in lines:
+        end, written = month_end(row["report_month"]), row["report_last_modified"].date()
+        day = end if written > end else min(day_of(row), end)
+        known.append((day, day if written > day + LAG else day - LAG))
+    return max(day for day, _ in known), max(day for _, day in known)

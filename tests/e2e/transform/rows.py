@@ -191,7 +191,7 @@ def _purchases(random: Random) -> Iterator[Row]:
             if kind == "install":
                 row |= {"sales_price": Decimal(0), "estimated_earnings": Decimal(0)}
             if kind == "game":
-                row |= {"item_type": "Game", "title": "Truck"}
+                row |= {"item_type": "Game", "title": "Truck", "asin": "B0402"}
             if kind in ("refund", "chargeback"):
                 row |= _given_back(random, kind.capitalize(), row)
             yield row
@@ -201,7 +201,7 @@ def _purchases(random: Random) -> Iterator[Row]:
         month = add_months(month, 1)
     month = date(2023, 5, 1)
     yield sale("no-day", month, transaction_date=None, transaction_at=None)
-    yield sale("no-title", month, title=None, item_name=None)
+    yield sale("no-title", month, title=None, item_name=None, asin="B0000")
     yield sale("no-currency", month, marketplace_currency=None)
     yield sale(
         "no-type", month, transaction_type=None, item_type=None, sales_price=Decimal("-0.50")

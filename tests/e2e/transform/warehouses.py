@@ -47,11 +47,16 @@ class Build:
     @property
     def statuses(self) -> set[str]:
         """What models and tests ended with."""
-        return {result["status"] for result in self.results}
+        statuses = {result["status"] for result in self.results}
+        return statuses - {"no-op"}  # exposures
 
-    def names(self, kind: str) -> list[str]:
-        """Return the names of the nodes of a kind that ran, such as `model`."""
-        ids = (result["unique_id"].split(".") for result in self.results)
+    def names(self, kind: str, status: str | None = None) -> list[str]:
+        """Return the names of the nodes of a kind, such as `model`, that ran or ended with a status."""
+        ids = (
+            result["unique_id"].split(".")
+            for result in self.results
+            if status in (None, result["status"])
+        )
         return [id_[-1] for id_ in ids if id_[0] == kind]
 
 
@@ -82,41 +87,52 @@ class Warehouse:
         """The variables that lead dbt to the database."""
         raise NotImplementedError
 
-    def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run a statement and return the rows that it finds."""
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement with values for its marks, and return the rows that it finds."""
         raise NotImplementedError
 
-    def execute_many(self, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
-        """Run a statement with each of some values."""
-        raise NotImplementedError
-
-    def create(self, *streams: str) -> None:
+    def create(self, *streams: str, schema: str | None = None) -> None:
         """Make empty tables, as a loader does for the streams that are selected."""
-        self.execute(f"create schema {self.raw}")
+        schema = schema or self.raw
+        self.execute(f"create schema {schema}")
         for stream in streams:
             definitions = [f"{name} {self.types[kind]}" for name, kind in columns(stream).items()]
-            self.execute(f"create table {self.raw}.{stream} ({', '.join(definitions)})")
+            self.execute(f"create table {schema}.{stream} ({', '.join(definitions)})")
 
-    def load(self, stream: str, rows: Collection[Row]) -> None:
+    def load(self, stream: str, rows: Collection[Row], schema: str | None = None) -> None:
         """Add rows to a table, in place of those with the same key."""
-        names = list(columns(stream))
-        values = [tuple(row.get(name) for name in names) for row in rows]
-        table, marks = f"{self.raw}.{stream}", ", ".join([self.mark] * len(names))
-        keys = [(row["line_id"],) for row in rows]
-        self.execute_many(f"delete from {table} where line_id = {self.mark}", keys)
-        self.execute_many(f"insert into {table} values ({marks})", values)
+        table = f"{schema or self.raw}.{stream}"
+        keys = [row["line_id"] for row in rows]
+        marks = ", ".join([self.mark] * len(keys))
+        if keys:
+            self.execute(f"delete from {table} where line_id in ({marks})", keys)
+            self.insert(table, stream, rows)
+
+    def insert(self, table: str, stream: str, rows: Collection[Row]) -> None:
+        """Insert rows of a stream into a table."""
+        raise NotImplementedError
 
     def table(self, name: str) -> str:
         """Return the full name of a model's table; marts go without their prefix."""
         return f"{self.schema}.{name if '__' in name else f'amazon_appstore__{name}'}"
 
-    def rows(self, name: str, columns: Iterable[str]) -> list[tuple[Any, ...]]:
-        """Return the rows of a model, sorted."""
-        found = self.execute(f"select {', '.join(columns)} from {self.table(name)}")
+    def rows(
+        self, name: str, columns: Iterable[str], condition: str = "true"
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a model that meet a condition, sorted."""
+        found = self.execute(
+            f"select {', '.join(columns)} from {self.table(name)} where {condition}"
+        )
         return sorted(found, key=lambda row: [(value is None, value) for value in row])
 
-    def build(self, *arguments: str, command: str = "build", **variables: str) -> Build:
-        """Run dbt with warnings as errors."""
+    def build(
+        self,
+        *arguments: str,
+        command: str = "build",
+        allow_warnings: bool = False,
+        **variables: object,
+    ) -> Build:
+        """Run dbt with warnings as errors, those of data tests only if they are not allowed."""
         target = self.directory / "target" / self.schema
         variables = {"amazon_appstore_schema": self.raw, **variables}
         options = {
@@ -129,7 +145,8 @@ class Warehouse:
         done = subprocess.run(
             [
                 *self.dbt,
-                "--warn-error",
+                "--warn-error-options",
+                json.dumps({"error": "all", "warn": ["LogTestResult"] if allow_warnings else []}),
                 command,
                 *(f"--{name}={value}" for name, value in options.items()),
                 *arguments,
@@ -170,14 +187,17 @@ class Postgres(Warehouse):
         host = psycopg.conninfo.conninfo_to_dict(self.uri)["host"]
         return {"DBT_POSTGRES_HOST": str(host), "DBT_POSTGRES_SCHEMA": self.schema}
 
-    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.uri) as connection:
-            cursor = connection.execute(sql.encode())
+            cursor = connection.execute(sql.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def execute_many(self, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
+    def insert(self, table: str, stream: str, rows: Collection[Row]) -> None:
+        names = list(columns(stream))
+        marks = ", ".join([self.mark] * len(names))
+        values = [tuple(row.get(name) for name in names) for row in rows]
         with psycopg.connect(self.uri) as connection, connection.cursor() as cursor:
-            cursor.executemany(sql.encode(), values)
+            cursor.executemany(f"insert into {table} values ({marks})".encode(), values)
 
 
 @dataclass(frozen=True)
@@ -196,15 +216,16 @@ class DuckDB(Warehouse):
     def _path(self) -> Path:
         return self.directory / f"warehouse_{self.schema}.duckdb"
 
-    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+    def execute(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with duckdb.connect(self._path) as connection:
-            return connection.execute(sql).fetchall()
+            return connection.execute(sql, values).fetchall()
 
-    def execute_many(self, sql: str, values: Sequence[tuple[Any, ...]]) -> None:
-        with duckdb.connect(self._path) as connection:
-            connection.begin()
-            connection.executemany(sql, values)
-            connection.commit()
+    def insert(self, table: str, stream: str, rows: Collection[Row]) -> None:
+        # From a file, because statements with many values take seconds.
+        file = self.directory / f"{stream}.json"
+        file.write_text(json.dumps(list(rows), default=str), encoding="utf-8")
+        types = {name: self.types[kind] for name, kind in columns(stream).items()}
+        self.execute(f"insert into {table} select * from read_json('{file}', columns = {types})")
 
 
 @dataclass(frozen=True)
@@ -236,8 +257,8 @@ class Spark(DuckDB):
     def _warehouse(self) -> Path:
         return self.directory / "warehouse"
 
-    def create(self, *streams: str) -> None:
-        super().create(*streams)
+    def create(self, *streams: str, schema: str | None = None) -> None:
+        super().create(*streams, schema=schema)
         for stream in streams:
             self._export(stream)
         statements = [f"create database {self.raw}"] + [
@@ -254,8 +275,8 @@ class Spark(DuckDB):
         environment = {**os.environ, **self.environment}
         subprocess.run([python, "-c", script], cwd=self.directory, env=environment, check=True)
 
-    def load(self, stream: str, rows: Collection[Row]) -> None:
-        super().load(stream, rows)
+    def load(self, stream: str, rows: Collection[Row], schema: str | None = None) -> None:
+        super().load(stream, rows, schema)
         self._export(stream)
 
     def _files(self, stream: str) -> Path:

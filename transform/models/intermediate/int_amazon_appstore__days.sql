@@ -1,11 +1,12 @@
 {{ config(materialized='table') }}
 
 with bounds as (
-    -- Reports begin in January 2018; a day far before is a slip that must not stretch the calendar.
     select
-        greatest(min(date_day), cast('2017-01-01' as date)) as first_day,
-        max(known_until) as last_day
-    from {{ ref('int_amazon_appstore__sales_daily') }}
+        source_relation,
+        {{ month_of('first_day') }} as first_day,
+        last_day
+    from {{ ref('int_amazon_appstore__last_days') }}
+    where first_day is not null
 ),
 
 digits as (
@@ -29,7 +30,9 @@ numbers as (
     cross join digits as ten_thousands
 )
 
-select cast({{ dbt.dateadd('day', 'numbers.number', 'bounds.first_day') }} as date) as date_day
+select
+    bounds.source_relation,
+    cast({{ dbt.dateadd('day', 'numbers.number', 'bounds.first_day') }} as date) as date_day
 from bounds
 inner join numbers
     on numbers.number <= {{ dbt.datediff('bounds.first_day', 'bounds.last_day', 'day') }}

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='table', enabled=var('amazon_appstore_exchange_rates') != '') }}
 
 {% set rates_relation = var('amazon_appstore_exchange_rates') %}
 
@@ -12,25 +12,39 @@ with rates as (
 ),
 
 days as (
-    select date_day from {{ ref('int_amazon_appstore__days') }}
+    select distinct date_day from {{ ref('int_amazon_appstore__days') }}
 ),
 
--- A rate holds from its day to the day before the next.
-spans as (
+nexts as (
     select
         currency,
         rate,
         date_day as first_day,
+        cast(
+            {{ dbt.dateadd('day', var('amazon_appstore_exchange_rate_days') | int, 'date_day') }}
+            as date
+        ) as expires_on,
         lead(date_day) over (partition by currency order by date_day) as next_day
     from rates
+),
+
+-- A rate holds from its day to the day before the next, and no longer than the variable allows.
+spans as (
+    select
+        currency,
+        rate,
+        first_day,
+        case when next_day < expires_on then next_day else expires_on end as end_day
+    from nexts
 )
 
 select
     days.date_day,
     spans.currency,
     '{{ var("amazon_appstore_reporting_currency") }}' as reporting_currency,
-    spans.rate
+    spans.rate,
+    spans.first_day as rate_day
 from days
 inner join spans
     on days.date_day >= spans.first_day
-    and (days.date_day < spans.next_day or spans.next_day is null)
+    and days.date_day < spans.end_day

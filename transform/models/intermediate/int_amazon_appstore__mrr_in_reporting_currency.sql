@@ -1,8 +1,43 @@
 {% set is_converted = var('amazon_appstore_exchange_rates') != '' %}
 
 with movements as (
-    select * from {{ ref('int_amazon_appstore__mrr_movements') }}
-    where movement is not null
+    select
+        source_relation,
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        subscription_name,
+        subscription_duration,
+        currency,
+        mrr_change,
+        earnings_mrr_change,
+        movement,
+        movement_mrr,
+        plan_change_mrr,
+        subscriptions_change,
+        0 as subscribers_change
+    from {{ ref('int_amazon_appstore__mrr_movements') }}
+
+    union all
+
+    select
+        source_relation,
+        date_day,
+        app_name,
+        asin,
+        vendor_sku,
+        {{ null_of('text') }} as subscription_name,
+        {{ null_of('text') }} as subscription_duration,
+        currency,
+        0 as mrr_change,
+        0 as earnings_mrr_change,
+        {{ null_of('text') }} as movement,
+        0 as movement_mrr,
+        0 as plan_change_mrr,
+        0 as subscriptions_change,
+        subscribers_change
+    from {{ ref('int_amazon_appstore__subscriber_changes') }}
 )
 {%- if is_converted %},
 
@@ -14,20 +49,19 @@ rates as (
 {%- endif %}
 
 select
+    movements.source_relation,
     movements.date_day,
     movements.app_name,
     movements.asin,
     movements.vendor_sku,
     movements.subscription_name,
     movements.subscription_duration,
-    {% if is_converted %}
-    coalesce(rates.reporting_currency, movements.currency) as currency,
-    movements.mrr_change * coalesce(rates.rate, 1) as mrr_change,
-    {% else %}
-    movements.currency,
-    movements.mrr_change,
-    {% endif %}
+    {{ reporting_currency('movements', is_converted) }} as currency,
+    {% for amount in ['mrr_change', 'earnings_mrr_change', 'movement_mrr', 'plan_change_mrr'] %}
+    {{ in_reporting_currency('movements.' ~ amount, is_converted) }} as {{ amount }},
+    {% endfor %}
     movements.movement,
+    movements.subscriptions_change,
     movements.subscribers_change
 from movements
 {% if is_converted %}

@@ -1,48 +1,31 @@
-{#- A renewal a little late takes back a loss that may lie in the month before. -#}
-{{ config(
-    materialized='incremental',
-    partition_by='date_month' if target.type == 'spark' else none,
-    pre_hook="{{ amazon_appstore.forget_from_first_changed_month(
-        ref('int_amazon_appstore__sales_months'), months_earlier=1
-    ) }}"
-) }}
+{{ config(materialized='table') }}
+
+{% set of_subscriber = 'source_relation, subscriber_id, app_name, currency' %}
 
 with periods as (
     select * from {{ ref('int_amazon_appstore__subscription_periods') }}
 ),
 
 {% set columns %}
+        source_relation,
         subscriber_id,
         app_name,
         asin,
         vendor_sku,
         subscription_name,
         subscription_duration,
-        currency
+        currency,
+        first_paid_on
 {%- endset %}
 
--- Every line counts on its day, whether it begins a period or not: the increment counts lines.
 events as (
-    select
-        date_day,
-        {{ columns | trim }},
-        0 as mrr_change,
-        0 as subscribers_change,
-        report_lines,
-        report_fingerprint
-    from periods
-
-    union all
-
     select
         starts_on as date_day,
         {{ columns | trim }},
         monthly_price as mrr_change,
-        1 as subscribers_change,
-        0 as report_lines,
-        0 as report_fingerprint
+        monthly_earnings as earnings_mrr_change,
+        1 as subscriptions_change
     from periods
-    where starts_on is not null
 
     union all
 
@@ -50,16 +33,15 @@ events as (
         ends_on as date_day,
         {{ columns | trim }},
         -monthly_price as mrr_change,
-        -1 as subscribers_change,
-        0 as report_lines,
-        0 as report_fingerprint
+        -monthly_earnings as earnings_mrr_change,
+        -1 as subscriptions_change
     from periods
     where ends_on is not null
 ),
 
 changes as (
     select
-        {{ month_of('date_day') }} as date_month,
+        source_relation,
         date_day,
         subscriber_id,
         app_name,
@@ -68,77 +50,78 @@ changes as (
         max(subscription_name) as subscription_name,
         max(subscription_duration) as subscription_duration,
         currency,
+        min(first_paid_on) as first_paid_on,
         cast(sum(mrr_change) as {{ dbt.type_numeric() }}) as mrr_change,
-        cast(sum(subscribers_change) as {{ dbt.type_bigint() }}) as subscribers_change,
-        cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
-        cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
+        cast(sum(earnings_mrr_change) as {{ dbt.type_numeric() }}) as earnings_mrr_change,
+        cast(sum(subscriptions_change) as {{ dbt.type_bigint() }}) as subscriptions_change
     from events
-    {% if is_incremental() %}
-    where date_day > {{ last_day_kept() }}
-    {% endif %}
     group by
+        source_relation,
         date_day,
         subscriber_id,
         app_name,
         asin,
         vendor_sku,
         currency
+    -- A renewal at the same price changes nothing.
+    having
+        sum(mrr_change) <> 0
+        or sum(earnings_mrr_change) <> 0
+        or sum(subscriptions_change) <> 0
 ),
 
--- Rows that end up in the table, and before them what the months kept add up to.
-history as (
-    select
-        changes.*,
-        case when mrr_change > 0 then date_day end as paid_on,
-        false as is_kept
-    from changes
-    {% if is_incremental() %}
-
-    union all
-
-    select
-        max(date_month) as date_month,
-        max(date_day) as date_day,
-        subscriber_id,
-        app_name,
-        asin,
-        vendor_sku,
-        max(subscription_name) as subscription_name,
-        max(subscription_duration) as subscription_duration,
-        currency,
-        cast(sum(mrr_change) as {{ dbt.type_numeric() }}) as mrr_change,
-        cast(sum(subscribers_change) as {{ dbt.type_bigint() }}) as subscribers_change,
-        0 as report_lines,
-        0 as report_fingerprint,
-        min(case when mrr_change > 0 then date_day end) as paid_on,
-        true as is_kept
-    from {{ this }}
-    where subscriber_id in (select subscriber_id from changes)
-    group by
-        subscriber_id,
-        app_name,
-        asin,
-        vendor_sku,
-        currency
-    {% endif %}
-),
-
--- Whether a subscriber is new, lost or stays is judged by all that they pay for the app.
+-- Whether a subscriber is new, lost or stays depends on all that they pay for the app.
 weighed as (
     select
         *,
         sum(mrr_change) over (
-            partition by subscriber_id, app_name, currency order by date_day
+            partition by {{ of_subscriber }} order by date_day
         ) as app_mrr,
-        sum(mrr_change) over (
-            partition by subscriber_id, app_name, currency, date_day
-        ) as app_mrr_change,
-        min(paid_on) over (partition by subscriber_id, app_name, currency) as first_paid_on
-    from history
+        sum(mrr_change) over (partition by {{ of_subscriber }}, date_day) as app_mrr_change,
+        min(mrr_change) over (partition by {{ of_subscriber }}, date_day) as least_change,
+        max(mrr_change) over (partition by {{ of_subscriber }}, date_day) as greatest_change,
+        min(case when mrr_change > 0 then date_day end) over (partition by {{ of_subscriber }})
+            as first_day
+    from changes
+),
+
+-- A switch between plans counts by its difference, on the plan that changes most in its direction.
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by {{ of_subscriber }}, date_day
+            order by
+                case when app_mrr_change < 0 then -mrr_change else mrr_change end desc,
+                asin,
+                vendor_sku
+        ) as place
+    from weighed
+),
+
+moved as (
+    select
+        *,
+        case
+            when app_mrr_change = 0 then null
+            when app_mrr = app_mrr_change and date_day = first_day then 'new'
+            when app_mrr = app_mrr_change then 'reactivated'
+            when app_mrr = 0 then 'churned'
+            when app_mrr_change > 0 then 'expansion'
+            else 'contraction'
+        end as movement,
+        cast(
+            case
+                when least_change >= 0 or greatest_change <= 0 then mrr_change
+                when place = 1 then app_mrr_change
+                else 0
+            end as {{ dbt.type_numeric() }}
+        ) as movement_mrr
+    from ranked
 )
 
 select
-    date_month,
+    source_relation,
     date_day,
     subscriber_id,
     app_name,
@@ -147,16 +130,18 @@ select
     subscription_name,
     subscription_duration,
     currency,
+    first_paid_on,
     mrr_change,
-    case
-        when mrr_change > 0 and app_mrr > app_mrr_change then 'expansion'
-        when mrr_change > 0 and date_day = first_paid_on then 'new'
-        when mrr_change > 0 then 'reactivated'
-        when mrr_change < 0 and app_mrr > 0 then 'contraction'
-        when mrr_change < 0 then 'churned'
-    end as movement,
-    subscribers_change,
-    report_lines,
-    report_fingerprint
-from weighed
-where not is_kept
+    earnings_mrr_change,
+    movement,
+    movement_mrr,
+    cast(mrr_change - movement_mrr as {{ dbt.type_numeric() }}) as plan_change_mrr,
+    subscriptions_change,
+    cast(
+        case
+            when place = 1 and movement in ('new', 'reactivated') then 1
+            when place = 1 and movement = 'churned' then -1
+            else 0
+        end as {{ dbt.type_bigint() }}
+    ) as payers_change
+from moved

@@ -1,30 +1,49 @@
 {{ config(
     materialized='incremental',
-    partition_by='date_month' if target.type == 'spark' else none,
+    partition_by=['source_relation', 'date_month'] if target.type == 'spark' else none,
     pre_hook="{{ amazon_appstore.forget_changed_months(ref('int_amazon_appstore__sales_months')) }}"
 ) }}
 
+{% set dimensions %}
+    source_relation,
+    date_month,
+    date_day,
+    app_name,
+    asin,
+    vendor_sku,
+    item_type,
+    country_short,
+    device,
+    currency
+{%- endset %}
+
 with sales as (
-    select * from {{ ref('stg_amazon_appstore__sales') }}
+    select lines.*
+    from {{ ref('int_amazon_appstore__sales_lines') }} as lines
     {% if is_incremental() %}
-    where date_month in ({{ changed_months(ref('int_amazon_appstore__sales_months'), this) }})
+    inner join ({{ changed_months(ref('int_amazon_appstore__sales_months'), this) }}) as changed
+        on lines.source_relation = changed.source_relation
+        and lines.date_month = changed.date_month
     {% endif %}
 ),
 
--- The signs of refunds and chargebacks have changed over the years: only their size is used.
 measured as (
     select
         *,
         case when transaction_type = 'charge' then units else 0 end as charged_units,
-        case when transaction_type = 'refund' then abs(units) else 0 end as refunds,
-        case when transaction_type = 'chargeback' then abs(units) else 0 end as chargebacks,
-        case when transaction_type = 'chargeback reversal' then abs(units) else 0 end
-            as chargeback_reversals,
+        {% for measure, type in [
+            ('refunds', 'refund'),
+            ('chargebacks', 'chargeback'),
+            ('chargeback_reversals', 'chargeback reversal'),
+        ] %}
+        case when transaction_type = '{{ type }}' then units else 0 end as {{ measure }},
+        {% endfor %}
+        case when is_adjustment then 1 else 0 end as adjustments,
         case when transaction_type = 'charge' then sales_price else 0 end as gross_sales,
-        case when transaction_type = 'refund' then abs(sales_price) else 0 end as refunded_sales,
-        case when transaction_type = 'chargeback' then abs(sales_price) else 0 end
+        case when transaction_type = 'refund' then -sales_price else 0 end as refunded_sales,
+        case when transaction_type = 'chargeback' then -sales_price else 0 end
             as charged_back_sales,
-        case when transaction_type = 'chargeback reversal' then abs(sales_price) else 0 end
+        case when transaction_type = 'chargeback reversal' then sales_price else 0 end
             as reversed_sales,
         case
             when transaction_type in ('charge', 'refund', 'chargeback', 'chargeback reversal') then 0
@@ -48,18 +67,10 @@ sorted as (
 )
 
 select
-    date_month,
-    date_day,
-    app_name,
-    asin,
-    vendor_sku,
-    item_type,
+    {{ dimensions | trim }},
     max(item_name) as item_name,
-    country_short,
-    device,
-    currency,
     {{ sales_sums() }},
-    -- A file written after its month's end tells of all its days, an earlier one up to its last line.
+    -- A file written after its month's end covers all its days, an earlier one those up to its last line.
     max(
         case
             when cast(report_last_modified as date) > report_month_end then report_month_end
@@ -67,16 +78,9 @@ select
             else date_day
         end
     ) as known_until,
+    max(cast(report_last_modified as date)) as written_on,
     cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
     cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
 from sorted
 group by
-    date_month,
-    date_day,
-    app_name,
-    asin,
-    vendor_sku,
-    item_type,
-    country_short,
-    device,
-    currency
+    {{ dimensions | trim }}

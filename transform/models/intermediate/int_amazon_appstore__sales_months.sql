@@ -1,11 +1,17 @@
 {{ config(materialized='table') }}
 
+-- By the report's month and currency, too, for the comparison with paid earnings.
 select
+    source_relation,
     date_month,
-    item_type = 'Subscription' as is_subscription,
+    report_month,
+    currency,
+    cast(sum(estimated_earnings) as {{ dbt.type_numeric() }}) as estimated_earnings,
     cast(sum(report_lines) as {{ dbt.type_bigint() }}) as report_lines,
     cast(sum(report_fingerprint) as {{ dbt.type_bigint() }}) as report_fingerprint
-from {{ ref('stg_amazon_appstore__sales') }}
+from {{ ref('int_amazon_appstore__sales_lines') }}
 group by
+    source_relation,
     date_month,
-    item_type = 'Subscription'
+    report_month,
+    currency

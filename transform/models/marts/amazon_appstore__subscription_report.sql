@@ -1,28 +1,46 @@
 {% set counts = ['active', 'started', 'ended', 'refunded'] %}
 {% set types, prefixes = ['trial', 'paid'], ['', 'trial_', 'paid_'] %}
-{% set days_of_series = '(partition by app_name, asin, vendor_sku order by date_day)' %}
+{% set of_series %}
+source_relation, app_name, asin, vendor_sku
+{%- endset %}
+{% set days_of_series = '(partition by ' ~ of_series ~ ' order by date_day)' %}
 
 with report as (
-    select * from {{ ref('stg_amazon_appstore__subscriptions') }}
+    select * from {{ ref('int_amazon_appstore__subscription_counts') }}
 ),
 
 conversions as (
-    select * from {{ ref('int_amazon_appstore__trial_conversions') }}
+    select
+        {{ of_series }},
+        converted_on as date_day,
+        max(subscription_name) as subscription_name,
+        max(subscription_duration) as subscription_duration,
+        count(*) as trial_conversions
+    from {{ ref('int_amazon_appstore__trials') }}
+    where converted_on is not null
+    group by
+        {{ of_series }},
+        converted_on
+),
+
+last_days as (
+    select
+        source_relation,
+        last_final_day,
+        last_final_subscription_day
+    from {{ ref('int_amazon_appstore__last_days') }}
 ),
 
 -- Both reports' figures, each null where only the other has a row.
 figures as (
     select
+        {{ of_series }},
         date_day,
-        app_name,
-        asin,
-        vendor_sku,
         subscription_name,
         subscription_duration,
         {% for count in counts %}
-        {{ count }},
-        {% for type in types %}
-        case when subscription_type = '{{ type }}' then {{ count }} else 0 end as {{ type }}_{{ count }},
+        {% for prefix in prefixes %}
+        {{ prefix }}{{ count }},
         {% endfor %}
         {% endfor %}
         0 as trial_conversions
@@ -31,16 +49,13 @@ figures as (
     union all
 
     select
+        {{ of_series }},
         date_day,
-        app_name,
-        asin,
-        vendor_sku,
         subscription_name,
         subscription_duration,
         {% for count in counts %}
-        null as {{ count }},
-        {% for type in types %}
-        null as {{ type }}_{{ count }},
+        {% for prefix in prefixes %}
+        {{ null_of('integer') }} as {{ prefix }}{{ count }},
         {% endfor %}
         {% endfor %}
         trial_conversions
@@ -49,10 +64,8 @@ figures as (
 
 daily as (
     select
+        {{ of_series }},
         date_day,
-        app_name,
-        asin,
-        vendor_sku,
         max(subscription_name) as subscription_name,
         max(subscription_duration) as subscription_duration,
         {% for count in counts %}
@@ -63,10 +76,8 @@ daily as (
         cast(sum(trial_conversions) as {{ dbt.type_bigint() }}) as trial_conversions
     from figures
     group by
-        date_day,
-        app_name,
-        asin,
-        vendor_sku
+        {{ of_series }},
+        date_day
 ),
 
 compared as (
@@ -80,26 +91,35 @@ compared as (
 )
 
 select
-    date_day,
-    {{ month_of('date_day') }} as date_month,
+    compared.source_relation,
+    compared.date_day,
+    {{ month_of('compared.date_day') }} as date_month,
     'amazon_appstore' as app_platform,
-    app_name,
-    asin,
-    vendor_sku,
-    subscription_name,
-    subscription_duration,
+    compared.app_name,
+    compared.asin,
+    compared.vendor_sku,
+    compared.subscription_name,
+    compared.subscription_duration,
     {% for prefix in prefixes %}
     {% for count in counts %}
-    {{ prefix }}{{ count }},
+    compared.{{ prefix }}{{ count }},
     {% endfor %}
     {% endfor %}
-    paid_active_previous_day,
+    compared.paid_active_previous_day,
     cast(
-        paid_ended * 1.0 / nullif(paid_active_previous_day, 0) as {{ dbt.type_numeric() }}
-    ) as churn_rate,
-    trial_conversions,
-    cast(
-        trial_conversions * 1.0 / nullif(trial_conversions + trial_ended, 0)
+        compared.paid_ended * 1.0 / nullif(compared.paid_active_previous_day, 0)
         as {{ dbt.type_numeric() }}
-    ) as trial_conversion_rate
+    ) as churn_rate,
+    compared.trial_conversions,
+    cast(
+        compared.trial_conversions
+        * 1.0 / nullif(compared.trial_conversions + compared.trial_ended, 0)
+        as {{ dbt.type_numeric() }}
+    ) as trial_conversion_rate,
+    -- Charges may be known to an earlier day than Amazon's own counts.
+    coalesce(compared.date_day > last_days.last_final_day, false)
+    or coalesce(compared.date_day > last_days.last_final_subscription_day, false)
+        as is_provisional
 from compared
+inner join last_days
+    on compared.source_relation = last_days.source_relation

@@ -1,16 +1,19 @@
-{% set report = source('amazon_appstore', 'subscriptions') %}
-{% set text, integer = dbt.type_string(), dbt.type_bigint() %}
+with lines as (
+    {{ loaded_lines('subscriptions') }}
+),
 
-{% if has_table(report) %}
-with standing as (
-    {{ standing_lines(report) }}
+standing as (
+    {{ standing_lines('lines') }}
 )
 
 select
+    source_relation,
     line_id,
-    cast(coalesce(standing.date, report_month) as date) as date_day,
+    coalesce(standing.date, report_month) as date_day,
+    {{ month_of('coalesce(standing.date, report_month)') }} as date_month,
+    marketplace,
     coalesce(app_title, '(no title)') as app_name,
-    asin,
+    nullif(asin, 'NA') as asin,
     vendor_sku,
     subscription_title as subscription_name,
     subscription_duration,
@@ -18,21 +21,7 @@ select
     active,
     started,
     ended,
-    refunded
+    refunded,
+    _rescued_data is not null as has_rescued_data,
+    {{ has_unread_values('subscriptions') }} as has_unread_values
 from standing
-{% else %}
-select
-    cast(null as {{ text }}) as line_id,
-    cast(null as date) as date_day,
-    cast(null as {{ text }}) as app_name,
-    cast(null as {{ text }}) as asin,
-    cast(null as {{ text }}) as vendor_sku,
-    cast(null as {{ text }}) as subscription_name,
-    cast(null as {{ text }}) as subscription_duration,
-    cast(null as {{ text }}) as subscription_type,
-    cast(null as {{ integer }}) as active,
-    cast(null as {{ integer }}) as started,
-    cast(null as {{ integer }}) as ended,
-    cast(null as {{ integer }}) as refunded
-where 1 = 0
-{% endif %}

@@ -1,30 +1,25 @@
-{#- Per month and currency, the measures of two sales models have the same sums. -#}
+{#- Per account, month and currency, the measures of two sales models have the same sums. -#}
 {% test adds_up_to(model, other) %}
     {%- set measures = sales_counts() + sales_amounts() + ['report_lines', 'report_fingerprint'] %}
+    {%- set of_month = 'source_relation, date_month, currency' %}
 
-    select
-        date_month,
-        currency
+    select {{ of_month }}
     from (
         select
-            date_month,
-            currency,
+            {{ of_month }},
             {{ measures | join(', ') }}
         from {{ model }}
 
         union all
 
         select
-            date_month,
-            currency,
+            {{ of_month }},
             {% for measure in measures %}
             -{{ measure }}{% if not loop.last %},{% endif %}
             {% endfor %}
         from {{ other }}
     ) as compared
-    group by
-        date_month,
-        currency
+    group by {{ of_month }}
     having {% for measure in measures -%}
         sum({{ measure }}) <> 0 {% if not loop.last %}or {% endif %}
     {%- endfor %}
