@@ -1,7 +1,0 @@
--- Apps, those that matter most first.
-select app_name
-from {{ mart }}
-group by app_name
-order by
-    sum(report_lines) desc,
-    app_name

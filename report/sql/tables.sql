@@ -1,6 +1,0 @@
--- What there is in the schema that is in use.
-select table_name
-from information_schema.tables
-where
-    table_catalog = current_database()
-    and table_schema = current_schema()

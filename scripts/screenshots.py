@@ -1,0 +1,89 @@
+"""Write the dashboard's pictures of the README: `uv run python -m scripts.screenshots [DASHBOARD]`.
+
+DASHBOARD is the file that `python -m dashboard` has written, by default the one of the demo
+(`python -m sandbox.demo`). Needs the dependency group `test`, Chromium on the PATH, and fonts for the titles of all apps (Debian:
+`fonts-droid-fallback`, `fonts-deva-extra`, `fonts-noto-color-emoji`).
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import sync_playwright
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from playwright.sync_api import Browser
+
+PROJECT = Path(__file__).parent.parent
+DASHBOARD = PROJECT / "output" / "amazon_appstore.html"
+IMAGES = PROJECT / "docs" / "img"
+LARGEST = 150_000
+"""Bytes of a picture."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A part of the page, from its top or from an element on."""
+
+    name: str
+    width: int
+    height: int
+    scheme: str = "light"
+    top: str = "body"
+    scale: float = 1
+
+
+PICTURES = (
+    Picture("dashboard-light", 1280, 1460),
+    Picture("dashboard-dark", 1280, 1280, "dark", top="#subscriptions"),
+    Picture("dashboard-phone", 375, 800, scale=2),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write all pictures; return the exit code."""
+    path = Path(*arguments) if arguments else DASHBOARD
+    if not path.is_file():
+        sys.stderr.write(f"There is no dashboard {path}. Run `python -m sandbox.demo` first.\n")
+        return 1
+    IMAGES.mkdir(exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for picture in PICTURES:
+            image = take(browser, path, picture)
+            (IMAGES / f"{picture.name}.webp").write_bytes(image)
+            sys.stderr.write(f"{picture.name}: {len(image) / 1000:.0f} kB\n")
+        browser.close()
+    return 0
+
+
+def take(browser: Browser, path: Path, picture: Picture) -> bytes:
+    """Return a picture as WebP, of the best quality that is small enough."""
+    page = browser.new_page(
+        viewport={"width": picture.width, "height": picture.height},
+        color_scheme="dark" if picture.scheme == "dark" else "light",
+        device_scale_factor=picture.scale,
+        locale="en-US",
+    )
+    page.goto(path.resolve().as_uri())
+    page.wait_for_selector("main[aria-busy=false]")
+    page.locator(picture.top).first.evaluate("(one) => one.scrollIntoView()")
+    session = page.context.new_cdp_session(page)
+    for quality in range(90, 0, -10):
+        shot = session.send("Page.captureScreenshot", {"format": "webp", "quality": quality})
+        if len(image := base64.b64decode(shot["data"])) <= LARGEST:
+            break
+    page.close()
+    return image
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
