@@ -1,7 +1,7 @@
 """Runs a command from a small process: `launcher.py OUTPUT LOG COMMAND...`.
 
 A process inherits the peak of the one that starts it, so a benchmark that holds much itself cannot
-tell how little its commands do. Prints, as JSON, the wall seconds and the peak memory in MB.
+tell how little its commands do. Prints, as JSON, the wall and CPU seconds and the peak memory in MB.
 """
 
 import json
@@ -22,7 +22,8 @@ def main(output: str, log: str, *command: str) -> None:
     _, status, usage = os.wait4(process, 0)
     seconds = time.monotonic() - started
     unit = 1024**2 if sys.platform == "darwin" else 1024
-    json.dump({"seconds": seconds, "peak": usage.ru_maxrss / unit}, sys.stdout)
+    cpu = usage.ru_utime + usage.ru_stime
+    json.dump({"seconds": seconds, "cpu": cpu, "peak": usage.ru_maxrss / unit}, sys.stdout)
     sys.exit(os.waitstatus_to_exitcode(status))
 
 

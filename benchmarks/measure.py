@@ -1,4 +1,4 @@
-"""Whole processes, measured: wall time and peak memory."""
+"""Whole processes, measured: wall and CPU time and peak memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ class Cost:
     """What a process took."""
 
     seconds: float
-    """From start to end, by the clock on the wall."""
+    """Wall time from start to end."""
+
+    cpu: float
+    """CPU time of the process and its children, in seconds."""
 
     peak: float
     """Peak resident memory, in MB."""
@@ -57,16 +60,20 @@ def run(command: Command) -> Cost:
 
 
 def interleaved(commands: Mapping[str, Command], runs: int) -> dict[str, Cost]:
-    """Run commands in turns, so that what else the machine does meets all of them alike.
+    """Run commands in turns, so that other load on the machine affects all of them.
 
     Returns:
-        The median time and the highest peak of each.
+        The median times and the highest peak of each.
     """
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
     for _ in range(runs):
         for name, command in commands.items():
             costs[name].append(run(command))
     return {
-        name: Cost(statistics.median(c.seconds for c in measured), max(c.peak for c in measured))
+        name: Cost(
+            statistics.median(c.seconds for c in measured),
+            statistics.median(c.cpu for c in measured),
+            max(c.peak for c in measured),
+        )
         for name, measured in costs.items()
     }
