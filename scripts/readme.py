@@ -1,7 +1,8 @@
-"""The parts of the README that are generated from the code."""
+"""The parts of the README and of docs/ that are generated from the code."""
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,23 +13,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 README = Path(__file__).parent.parent / "README.md"
+STREAMS = README.parent / "docs" / "streams.md"
 
 
-def parts() -> dict[str, str]:
-    """Return the generated parts by the names of their markers."""
+def with_settings_table(text: str) -> str:
+    """Return the README with its table of settings replaced."""
+    return _replace(text, "settings", _settings())
+
+
+def with_streams(text: str) -> str:
+    """Return docs/streams.md with its tables of columns replaced."""
     tap = TapAmazonAppstore(config={}, validate_config=False)
-    return {"settings": _settings(), "streams": "\n\n".join(map(_stream, tap.discover_streams()))}
+    return _replace(text, "streams", "\n\n".join(map(_stream, tap.discover_streams())))
 
 
-def with_parts(text: str) -> str:
-    """Return a README with its generated parts replaced."""
-    for name, part in parts().items():
-        match = re.search(rf"<!-- {name}:[^\n]*-->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
-        if match is None:
-            message = f"The README has no place for {name}"
-            raise ValueError(message)
-        text = f"{text[: match.start(1)]}{part}\n{text[match.end(1) :]}"
-    return text
+def _replace(text: str, name: str, part: str) -> str:
+    match = re.search(rf"<!-- {name}:[^\n]*-->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+    if match is None:
+        message = f"The document has no place for {name}"
+        raise ValueError(message)
+    return f"{text[: match.start(1)]}{part}\n{text[match.end(1) :]}"
 
 
 def own_settings() -> dict[str, dict[str, Any]]:
@@ -65,7 +69,7 @@ def _stream(stream: Any) -> str:  # noqa: ANN401
         (f"`{name}`", definition.get("format", _type(definition)), definition["description"])
         for name, definition in stream.schema["properties"].items()
     ]
-    title = f"### `{stream.name}`\n\n{stream.__doc__}\n\n"
+    title = f"## `{stream.name}`\n\n{inspect.getdoc(stream)}\n\n"
     return title + _table(("Column", "Type", "Description"), rows)
 
 

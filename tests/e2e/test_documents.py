@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from tests.conftest import Tap
 
 PROJECT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path.relative_to(PROJECT)
+    for pattern in ("*.md", "docs/*.md", "transform/*.md", "dashboard/**/*.md")
+    for path in PROJECT.glob(pattern)
+    if "node_modules" not in path.parts
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,28 +63,58 @@ def test_meltano_yml_requires_what_the_tap_requires(meltano_plugin: dict[str, An
     assert meltano_plugin["settings_group_validation"] == [required]
 
 
-def test_meltano_yml_installs_what_the_models_and_the_page_are_tested_with() -> None:
+def test_meltano_yml_installs_what_the_models_and_the_dashboard_are_tested_with() -> None:
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 cannot read TOML")
     groups = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
     requirements = (PROJECT / "transform" / "requirements.txt").read_text(encoding="utf-8")
     definition = YAML(typ="safe").load(PROJECT / "meltano.yml")
-    dbt, page = definition["plugins"]["utilities"]
+    dbt, dashboard = definition["plugins"]["utilities"]
 
     tested = [line for line in requirements.splitlines() if line.startswith("dbt-")]
     assert dbt["pip_url"].split() == [line for line in tested if "duckdb" not in line]
-    assert page["pip_url"].split() == groups["dependency-groups"]["report"]
+    assert dashboard["pip_url"].split() == groups["dependency-groups"]["dashboard"]
 
 
 def test_contributing_chooses_tests_that_there_are() -> None:
     text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    choices = re.findall(r"`uv run pytest -n0 ((?:tests/\S+) -k \w+)`", text)
+    choices = re.findall(r"uv run pytest (?:-n0 )?(?:--snapshot-update )?(tests/[^`\n]*)", text)
 
-    assert choices
+    assert len(choices) > 3
     for choice in choices:
-        command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", *choice.split()]
-        # Without `--cov`, which would take over what this run of the tests has measured so far.
-        run = execute(*command, env={"PYTEST_ADDOPTS": ""})
-        assert run.code == 0, run.stdout
+        path, *options = choice.split()
+        assert (PROJECT / path).exists(), choice
+        if options:
+            command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", path, *options]
+            # Without `--cov`, which would take over what this run of the tests has measured so far.
+            run = execute(*command, env={"PYTEST_ADDOPTS": ""})
+            assert run.code == 0, run.stdout
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    text = re.sub(r"```.*?```", "", (PROJECT / path).read_text("utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith(("https:", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        file = (PROJECT / path).parent / name if name else PROJECT / path
+        assert file.exists(), link
+        assert not anchor or anchor in _anchors(file), link
+
+
+def _anchors(path: Path) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_a_release_is_uploaded_before_anything_else_runs() -> None:
+    workflow = YAML(typ="safe").load(PROJECT / ".github" / "workflows" / "release.yml")
+    jobs = workflow["jobs"]
+
+    assert [step["run"] for step in jobs["build"]["steps"] if "run" in step] == ["uv build"]
+    assert jobs["attest"]["needs"] == jobs["check"]["needs"] == "build"
+    assert {*jobs["publish"]["needs"]} == {"attest", "check"}
 
 
 def test_personal_data_can_be_hashed_as_the_readme_says(tap: Tap) -> None:
