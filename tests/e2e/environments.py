@@ -22,12 +22,12 @@ REQUIREMENTS = Path(__file__).parents[2] / "transform" / "requirements.txt"
 
 def dbt_environment(request: pytest.FixtureRequest) -> Path:
     """Return where dbt's commands are, with the version of DuckDB that the tests have."""
-    return _install(request, "dbt", f"duckdb=={duckdb.__version__}")
+    return install(request, "dbt", f"-r{REQUIREMENTS}", f"duckdb=={duckdb.__version__}")
 
 
 def spark_environment(request: pytest.FixtureRequest) -> Path:
     """Return where dbt's and Spark's commands are."""
-    return _install(request, "dbt-spark", "dbt-spark[session]>=1.10,<2")
+    return install(request, "dbt-spark", f"-r{REQUIREMENTS}", "dbt-spark[session]>=1.10,<2")
 
 
 def command(environment: Path, name: str) -> str:
@@ -38,29 +38,29 @@ def command(environment: Path, name: str) -> str:
 
 
 def on_spark(test: Callable[..., None]) -> Callable[..., None]:
-    """Mark a test that runs Spark: it is skipped with a word where that cannot run."""
+    """Mark a test that runs Spark: in CI it fails without Java, elsewhere it is skipped."""
     for mark in (
-        # One worker for all of them, which a module with a group of its own must not part.
+        # One worker for all of them, which a module with another group must not divide.
         pytest.mark.xdist_group("spark"),
         pytest.mark.xdist_group("transform"),
         pytest.mark.skipif(
-            _java() < 17, reason="Spark runs on Java 17 or newer, which is not here"
+            _java() < 17 and "CI" not in os.environ, reason="Java 17 or newer is not installed"
         ),
-        pytest.mark.skipif(os.name == "nt", reason="Spark wants more than a package on Windows"),
+        pytest.mark.skipif(os.name == "nt", reason="on Windows Spark needs more than its package"),
     ):
         test = mark(test)
     return test
 
 
-def _install(request: pytest.FixtureRequest, name: str, *requirements: str) -> Path:
+def install(request: pytest.FixtureRequest, name: str, *arguments: str) -> Path:
+    """Return an environment that is kept for later runs, with what `uv pip install` takes."""
     cache = request.config.cache
     assert cache is not None
     environment = cache.mkdir(f"{name}-{sys.version_info.major}.{sys.version_info.minor}")
     uv = find_uv_bin()
     make = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(environment)]
     subprocess.run(make, check=True)
-    install = [uv, "pip", "install", "-q", "-p", str(environment), "-r", str(REQUIREMENTS)]
-    subprocess.run([*install, *requirements], check=True)
+    subprocess.run([uv, "pip", "install", "-q", "-p", str(environment), *arguments], check=True)
     return environment
 
 

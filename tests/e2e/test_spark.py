@@ -7,6 +7,8 @@ import subprocess
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from sandbox import make_csv
 from tests.cli.test_batches import TWO_MONTHS, batch_config, files, local
 from tests.data import MONTH, NEXT_MONTH, sale, sales
@@ -14,8 +16,6 @@ from tests.e2e.environments import command, on_spark, spark_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.conftest import Tap
 
@@ -38,6 +38,7 @@ print(json.dumps({"types": dict(rows.dtypes), "totals": list(totals.first())}))
 """
 
 
+@pytest.mark.slow
 @on_spark
 def test_spark_reads_the_same_totals(
     request: pytest.FixtureRequest, tap: Tap, tmp_path: Path
