@@ -1,4 +1,4 @@
-"""All that has to pass before a release. `uv tool run nox` runs it, `-l` lists its parts."""
+"""Checks that must pass before a release: `uv tool run nox` runs all, `--list` has their names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ nox.options.default_venv_backend = "uv"
 
 PYTHONS = nox.project.python_versions(nox.project.load_toml("pyproject.toml"))
 
-# The Python on which coverage is measured, on Linux: elsewhere some tests of signals are left out.
 MEASURED = "3.13"
+"""Python on which coverage is measured, on Linux only: other systems skip tests of signals."""
 
-# Files that GitHub and Meltano read, and the schema of each.
 SCHEMAS = {
     "vendor.github-workflows": ".github/workflows/*.yml",
     "custom.github-workflows-require-timeout": ".github/workflows/*.yml",
@@ -26,22 +25,31 @@ SCHEMAS = {
     "vendor.dependabot": ".github/dependabot.yml",
     "vendor.meltano": "meltano.yml",
 }
+"""JSON schema of each file that GitHub or Meltano reads."""
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the tests on each Python that is there or can be downloaded."""
+    """Run the tests on each Python."""
     sync(session, "test")
     gate = ["--cov"] if session.python == MEASURED and sys.platform == "linux" else []
     session.run("pytest", *gate, *session.posargs)
 
 
 @nox.session
+def slow(session: nox.Session) -> None:
+    """Run the slow tests: Spark, warehouses, other dbt versions."""
+    sync(session, "test")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and layout of the code."""
+    """Check code style and spelling."""
     sync(session, "lint")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
+    session.run("typos")
 
 
 @nox.session
@@ -60,11 +68,11 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def dependencies(session: nox.Session) -> None:
-    """Find dependencies that are not declared, or declared and not used."""
+    """Check that dependencies are declared and used."""
     sync(session, "test")
     session.install("deptry~=0.25")
     session.run("deptry", ".")
-    # The sandbox and the tests may use what only development has, but no guest of a guest.
+    # The sandbox and the tests may import development dependencies, but no transitive ones.
     exclude = (
         f"--exclude={name}" for name in (r"\.nox", r"\.pytest_cache", r"\.venv", r"noxfile\.py")
     )
@@ -83,16 +91,12 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def mutation(session: nox.Session) -> None:
-    """Change modules in small ways, and list the changes that no test of theirs notices.
-
-    `-- months client` names the modules; it takes minutes to an hour for each.
-    """
+    """List mutations that survive the tests: `-- months client` chooses modules, minutes to an hour each."""
     sync(session, "test")
     session.install("cosmic-ray~=8.7")
     settings = nox.project.load_toml("pyproject.toml")["tool"]["cosmic-ray"]
     for module in session.posargs or settings["tests"]:
-        # A copy is changed, so that the work goes on meanwhile.
-        copy = Path(session.create_tmp(), module).resolve()
+        copy = Path(session.create_tmp(), *module.split("/")).resolve()
         shutil.rmtree(copy, ignore_errors=True)
         for part in ("tap_amazon_appstore", "sandbox", "tests"):
             shutil.copytree(part, copy / part)
@@ -118,7 +122,7 @@ def mutation(session: nox.Session) -> None:
 
 
 def sync(session: nox.Session, *groups: str) -> None:
-    """Install the project and these dependency groups, and nothing else."""
+    """Install the project and these dependency groups only."""
     session.run_install(
         "uv",
         "sync",
