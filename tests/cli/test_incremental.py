@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -44,7 +44,7 @@ def bookmark(month: str, **more: object) -> dict[str, Any]:
 def test_months_are_read_in_order_and_a_state_follows_each(tap: Tap) -> None:
     publish(tap.account, MONTH, APRIL, MAY)
 
-    run = tap.read(**MARCH_TO_JUNE)
+    run = tap.read(start_date="2024-03-15", end_date="2024-05-02")
 
     events = [
         message["record"]["report_month"]
@@ -84,12 +84,13 @@ def test_a_run_starts_some_closed_months_before_the_bookmark(tap: Tap) -> None:
 
 
 def test_a_restated_month_is_read_again_with_the_same_keys(tap: Tap) -> None:
+    tap.settings = {"start_date": "2024-03-15", "end_date": "2024-05-02"}
     publish(tap.account, MONTH, APRIL, MAY)
-    first = tap.read(**MARCH_TO_JUNE)
+    first = tap.read()
     rows = [sale(Transaction_Id=f"2024-04-01-{number}", Units="5") for number in (3, 2, 1)]
     tap.account.put_report("sales", APRIL, make_csv(rows))
 
-    second = tap.read(state=first.state, **MARCH_TO_JUNE)
+    second = tap.read(state=first.state)
 
     before = {r["line_id"]: r for r in first.records() if r["report_month"] == "2024-04-01"}
     after = {r["line_id"]: r for r in second.records()}
@@ -99,7 +100,7 @@ def test_a_restated_month_is_read_again_with_the_same_keys(tap: Tap) -> None:
         assert record["units"] == 5
         assert record["report_last_modified"] > before[key]["report_last_modified"]
     assert second.bookmark() == "2024-05-01"
-    assert tap.read(state=second.state, **MARCH_TO_JUNE).records() == []
+    assert tap.read(state=second.state).records() == []
 
 
 def test_a_bucket_that_ignores_conditions_has_its_unchanged_reports_skipped(tap: Tap) -> None:
@@ -123,13 +124,35 @@ def test_without_etag_the_time_of_the_file_tells_whether_it_changed(tap: Tap) ->
 
 def test_a_bookmark_in_the_future_counts_as_the_current_month(tap: Tap) -> None:
     tap.settings = {"start_date": "2018-01-01"}
-    today = datetime.now(timezone.utc).date()
-    publish(tap.account, today.replace(day=1))
+    month = datetime.now(ZoneInfo("Australia/Sydney")).date().replace(day=1)
+    publish(tap.account, month)
 
     run = tap.read(state=bookmark("2099-01-01"), lookback_months=0)
 
-    assert months_read(run) == [today.replace(day=1).isoformat()]
-    assert run.bookmark() == today.replace(day=1).isoformat()
+    assert months_read(run) == [month.isoformat()]
+    assert run.bookmark() == month.isoformat()
+    (warning,) = run.log("WARNING")
+    assert warning == (
+        "sales: the state's bookmark 2099-01-01 lies in the future. It is replaced by the current "
+        f"month, {month:%Y-%m}."
+    )
+
+
+def test_an_earlier_start_date_is_a_warning_that_names_the_months_not_read(tap: Tap) -> None:
+    publish(tap.account, FEBRUARY, MONTH, APRIL)
+    tap.settings = {"end_date": "2024-04-30"}
+    first = tap.read(start_date="2024-03-15")
+    months_asked(tap.account)
+
+    second = tap.read(state=first.state, start_date="2023-12-31")
+
+    assert months_asked(tap.account) == [FEBRUARY, MONTH, APRIL]
+    (warning,) = second.log("WARNING")
+    assert warning == (
+        "sales: 2023-12 to 2024-01 not read: start_date lies before the first month that the state "
+        "covers. To read these months, run with an end_date and another state, or with "
+        "--full-refresh."
+    )
 
 
 def test_reading_ends_with_the_month_that_sydney_is_in(tap: Tap) -> None:
@@ -148,7 +171,7 @@ def test_streams_keep_their_states_apart(tap: Tap) -> None:
     tap.account.put_report("sales", MONTH, make_csv(sales(1)))
     tap.account.put_report("subscription", APRIL, make_csv([subscription()]))
 
-    run = tap.read(**MARCH_TO_JUNE)
+    run = tap.read(start_date="2024-03-15", end_date="2024-04-02")
 
     assert run.bookmark("sales") == "2024-03-01"
     assert run.bookmark("subscriptions") == "2024-04-01"
