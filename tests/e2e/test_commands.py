@@ -34,7 +34,7 @@ BLOCKS = {
     ("README.md", "tap-amazon-appstore"): "the same command is in the next blocks",
     ("README.md", "Try it without an Amazon account"): "test_the_demo_runs; .ci/run runs the tests",
     ("README.md", "Use it with Meltano"): "test_a_new_project_loads_into_postgres_and_duckdb",
-    ("README.md", "Models and dashboard"): "test_the_demo_runs: the demo runs them",
+    ("README.md", "Models and dashboard"): "test_the_demo_runs, test_all_works_without_a_server",
     ("CONTRIBUTING.md", "Set-up"): ".ci/run",
     ("CONTRIBUTING.md", "Add a column"): "test_generated_files_are_up_to_date compares the files",
     ("docs/backfills.md", "Backfill a long history"): "test_shards_and_a_daily_run",
@@ -261,8 +261,8 @@ def test_shards_and_a_daily_run(
     output = run_commands(commands, project, environment)
 
     with psycopg.connect(postgres_uri) as server:
-        rows = server.execute(b"select distinct report_month from shards.sales order by 1")
-        assert [month for (month,) in rows] == months
+        rows = server.execute(b"select transaction_id from shards.sales order by 1").fetchall()
+    assert rows == [(f"{month}-{number}",) for month in months for number in (1, 2, 3)]
     assert output.count("sales 2018-01") == 1
 
 
@@ -299,3 +299,17 @@ def test_the_demo_runs(user: Mapping[str, str], clone: Path) -> None:
 
     assert "tests passed" in output
     assert (clone / "output" / "amazon_appstore.html").is_file()
+
+
+@pytest.mark.slow
+def test_all_works_without_a_server(user: Mapping[str, str], project: Path, clone: Path) -> None:
+    assert project.exists()  # and Meltano on the PATH
+    install, _, *commands = read_blocks("README.md")["Models and dashboard"]
+    page = clone / "output" / "amazon_appstore.html"
+    page.unlink(missing_ok=True)
+
+    output = run_commands([install, *commands], clone, user)
+
+    assert "Completed successfully" in output
+    assert page.is_file()
+    assert (clone / "warehouse.duckdb").is_file()
