@@ -1,24 +1,27 @@
-"""Write the dashboard's pictures of the README: `uv run python -m scripts.screenshots [DASHBOARD]`.
+"""Run the demo and write the pictures of the README: `uv run python -m scripts.screenshots`.
 
-DASHBOARD is the file that `python -m dashboard` has written, by default the one of the demo
-(`python -m sandbox.demo`). Needs the dependency group `test`, Chromium on the PATH, and fonts for the titles of all apps (Debian:
-`fonts-droid-fallback`, `fonts-deva-extra`, `fonts-noto-color-emoji`).
+Needs the dependency group `test`, Chromium on the PATH, and fonts for the titles of all apps
+(Debian: `fonts-droid-fallback`, `fonts-deva-extra`, `fonts-noto-color-emoji`).
 """
 
 from __future__ import annotations
 
 import base64
+import io
+import os
+import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from playwright.sync_api import Browser
 
 PROJECT = Path(__file__).parent.parent
@@ -26,6 +29,9 @@ DASHBOARD = PROJECT / "output" / "amazon_appstore.html"
 IMAGES = PROJECT / "docs" / "img"
 LARGEST = 150_000
 """Bytes of a picture."""
+COMMAND = "uv run --only-group demo python -m sandbox.demo"
+COLUMNS = 110
+"""Width of the demo's output."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +53,36 @@ PICTURES = (
 )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write all pictures; return the exit code."""
-    path = Path(*arguments) if arguments else DASHBOARD
-    if not path.is_file():
-        sys.stderr.write(f"There is no dashboard {path}. Run `python -m sandbox.demo` first.\n")
-        return 1
+def main() -> None:
+    """Write all pictures."""
     IMAGES.mkdir(exist_ok=True)
+    (IMAGES / "demo.svg").write_text(draw_demo(), encoding="utf-8")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for picture in PICTURES:
-            image = take(browser, path, picture)
+            image = take(browser, DASHBOARD, picture)
             (IMAGES / f"{picture.name}.webp").write_bytes(image)
             sys.stderr.write(f"{picture.name}: {len(image) / 1000:.0f} kB\n")
         browser.close()
-    return 0
+
+
+def draw_demo() -> str:
+    """Run the demo and return its output as an SVG image."""
+    environment = {**os.environ, "COLUMNS": f"{COLUMNS}", "FORCE_COLOR": "1"}
+    output = subprocess.run(
+        [sys.executable, "-m", "sandbox.demo"],
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=True,
+    ).stdout
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
+    console.print(Text.from_ansi(output.replace(f"{PROJECT.as_uri()}/", "")))
+    svg = console.export_svg(title=COMMAND)
+    # Browsers do not load fonts that an image links.
+    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)
 
 
 def take(browser: Browser, path: Path, picture: Picture) -> bytes:
@@ -86,4 +106,4 @@ def take(browser: Browser, path: Path, picture: Picture) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main()
