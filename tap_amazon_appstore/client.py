@@ -357,15 +357,15 @@ class _ReportAnswer:
         raise FatalAPIError(message)
 
     def _denial(self) -> str:
-        reason = (
-            "its role or scope may not include earnings"
+        where = (
+            "the account's role and the profile's scope include"
             if self._report == "earnings"
-            else f"its role includes the {self._report} report"
+            else "the account's role includes"
         )
         return (
-            f"access denied (HTTP {self.status}). Check that the account's security profile is "
-            f"attached to the Reporting API and that {reason}; or deselect the stream "
-            "(meltano select --exclude, or selected: false in the catalog)."
+            f"access denied (HTTP {self.status}). Check that the security profile is attached to "
+            f"the Reporting API, and that {where} the {self._report} report; or deselect the "
+            "stream (meltano select --exclude, or selected: false in the catalog)."
         )
 
     def _json(self) -> object:

@@ -75,8 +75,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=3,
         title="Requests per second",
         description="Rate limit for the Reporting API; Amazon allows 3 requests a second per "
-        "account, to be divided among runs that share it. Below 1, a request is sent every 1/r "
-        "seconds",
+        "account, to be divided among runs that share it. Values below 1 are allowed: 0.5 sends "
+        "one request every 2 seconds",
         examples=[1],
     ),
     th.Property(
@@ -228,7 +228,7 @@ def _sentence(
     examples = [*definition.get("examples", ()), *(_EXAMPLES[k] for k in keys if k in _EXAMPLES)]
     example = next(iter(examples), "")
     text = example if isinstance(example, str) else json.dumps(example)
-    return f"{path}{source} {problem}; for example {text}"
+    return f"{path}{source} {problem}" + (f"; for example {text}" if text else "")
 
 
 def _schema_errors(config: dict[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -162,8 +162,8 @@ def _diagnose_tls(causes: Sequence[BaseException], host: str) -> FatalConnection
             )
         if (reason := _tls_reason(cause)) in _PERMANENT_TLS_ERRORS:
             return FatalConnectionError(
-                f"TLS handshake with {host} failed ({reason}). Check that api_url and auth_url "
-                "name an https server, and HTTPS_PROXY."
+                f"TLS handshake with {host} failed ({reason}). Check HTTPS_PROXY, and that api_url "
+                "and auth_url are addresses of HTTPS servers."
             )
     return None
 

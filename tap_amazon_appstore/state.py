@@ -115,7 +115,7 @@ class ReportState:
         files = self._entry.get("files") or {}
         if not isinstance(files, dict):
             self._warn(
-                "the state's files are not a JSON object. The lookback months are read again."
+                "`files` in the state is not a JSON object. The lookback months are read again."
             )
             return {}
         known = {}
@@ -124,7 +124,8 @@ class ReportState:
                 period, version = _period(key), _version(value)
             except (AttributeError, KeyError, TypeError, ValueError):
                 self._warn(
-                    f"the state's file version of {_quote(key)} is invalid. It is read again."
+                    f"the state has an invalid file version for {_quote(key)}. That month is read "
+                    "again."
                 )
                 continue
             # A merged or an edited state can have versions of months that it has not read.

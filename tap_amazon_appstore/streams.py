@@ -220,7 +220,8 @@ class ReportStream(Stream):
         if not months:
             self.warn(
                 f"nothing to read: the state continues from {period_name(state.first_month)}, after "
-                "end_date. Use a separate state for this run, or no state."
+                "end_date. Set a later end_date, or use a separate state for this run (Meltano's "
+                "--state-id-suffix)."
             )
             return
         missing = _MissingReports(self, state)
@@ -316,7 +317,9 @@ class _MissingReports:
     def add(self, period: str, outcome: Outcome) -> None:
         """Take a period without a report."""
         if outcome is Outcome.EMPTY:
-            self._stream.warn("the response was empty. Taken as no report yet.", period)
+            self._stream.warn(
+                "the response was empty. The month is treated as having no report yet.", period
+            )
         if period in self._known:
             self._stream.warn(
                 "had a report before and has none now. Its rows stay in the target.", period
@@ -340,7 +343,7 @@ class _MissingReports:
             self._found = True
             self._earliest = min(first_day(period), self._earliest or first_day(period))
         elif not self._found:
-            self._stream.warn("no report found in any month asked.")
+            self._stream.warn("no report found in any requested month.")
 
 
 def _span(first: str, last: str) -> str:

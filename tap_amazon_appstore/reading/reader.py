@@ -134,8 +134,8 @@ class Findings:
             )
         if times.replaced_zones:
             yield (
-                f"transaction times such as {_quote(times.replaced_example)} have a zone that the "
-                "marketplace's country does not have: the marketplace's own was used in "
+                f"transaction times such as {_quote(times.replaced_example)} have a time zone that "
+                "does not exist in the marketplace's country: the marketplace's own was used in "
                 f"{_count(times.replaced_zones, 'row')}."
             )
 

@@ -48,7 +48,7 @@ def test_denied_access_to_a_default_stream_fails(sandbox: Sandbox, tmp_path: Pat
 
     assert run.code == 1
     (error,) = run.log("ERROR")
-    assert error.startswith("subscriptions: access denied (HTTP 403). Check that the account's")
+    assert error.startswith("subscriptions: access denied (HTTP 403). Check that the security")
     assert any("earnings (optional): access denied" in text for text in run.log("WARNING"))
 
 

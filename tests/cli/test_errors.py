@@ -173,7 +173,7 @@ class TestNoReport:
         assert run.records() == []
         assert len(requests_for(tap.account, "api")) == 4  # nothing is asked for twice
         assert "sales 2024-01 to 2024-04: no report" in run.log("INFO")
-        assert run.log("WARNING") == ["sales: no report found in any month asked."]
+        assert run.log("WARNING") == ["sales: no report found in any requested month."]
 
     def test_an_empty_response_is_a_warning(self, tap: Tap) -> None:
         tap.account.inject_fault(Fault("api", Response("")), times=None)
@@ -182,7 +182,7 @@ class TestNoReport:
 
         assert run.records() == []
         assert run.log("WARNING")[0] == (
-            "sales 2024-03: the response was empty. Taken as no report yet."
+            "sales 2024-03: the response was empty. The month is treated as having no report yet."
         )
 
     def test_a_gap_between_reports_warns_once(self, tap: Tap) -> None:
@@ -381,7 +381,7 @@ EACH_STREAM_FAILS: list[dict[str, tuple[Response, str]]] = [
         "subscription": (Response("Report not found", 418), "HTTP 418 from the Reporting API. Ch"),
         "earnings": (
             Response("no", 403),
-            "its role or scope may not include earnings; or deselect",
+            "that the account's role and the profile's scope include the earnings report; or deselect",
         ),
     },
     {

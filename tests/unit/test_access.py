@@ -98,7 +98,7 @@ def test_denied_access_fails_for_streams_that_are_selected_by_default(
     assert is_ok == (denied == "earnings")
     line = lines["earnings (optional)" if is_ok else "subscriptions"]
     assert line.startswith("WARNING earnings (optional)" if is_ok else "ERROR subscriptions")
-    assert ": access denied (HTTP 403). Check that the account's security profile is" in line
+    assert ": access denied (HTTP 403). Check that the security profile is" in line
     assert "sales: access confirmed" in lines["sales"]
 
 

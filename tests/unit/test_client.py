@@ -400,8 +400,8 @@ def test_a_refused_token_is_replaced_once(amazon: Amazon, client: ReportingClien
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        ("subscription", "its role includes the subscription report"),
-        ("earnings", "its role or scope may not include earnings"),
+        ("subscription", "that the account's role includes the subscription report"),
+        ("earnings", "that the account's role and the profile's scope include the earnings report"),
     ],
 )
 def test_denied_access_says_what_to_check_and_how_to_do_without(

@@ -318,15 +318,16 @@ def test_a_report_that_is_gone_is_a_warning(client: MemoryClient) -> None:
 
 def test_an_empty_response_is_a_warning(client: MemoryClient) -> None:
     client.files["sales", "2024-04"] = b""
-    assert "sales 2024-04: the response was empty. Taken as no report yet." in run(client).log(
-        "WARNING"
+    assert (
+        "sales 2024-04: the response was empty. The month is treated as having no report yet."
+        in run(client).log("WARNING")
     )
 
 
 @pytest.mark.parametrize("stream", ["sales", "subscriptions", "earnings"])
 def test_a_stream_without_any_report_is_a_warning(stream: str) -> None:
     finished = run(MemoryClient(), selected=[stream])
-    assert finished.log("WARNING") == [f"{stream}: no report found in any month asked."]
+    assert finished.log("WARNING") == [f"{stream}: no report found in any requested month."]
 
 
 # ----------------------------------------------------------------------------------- failures

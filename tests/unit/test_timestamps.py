@@ -192,8 +192,8 @@ def test_a_zone_that_the_country_does_not_have_is_replaced_with_a_warning(
     assert [record["transaction_at"] for record in report.records] == [at] * 2
     (warning,) = report.warnings
     assert warning == (
-        f"transaction times such as '{cell} ({marketplace})' have a zone that the marketplace's "
-        "country does not have: the marketplace's own was used in 2 rows."
+        f"transaction times such as '{cell} ({marketplace})' have a time zone that does not "
+        "exist in the marketplace's country: the marketplace's own was used in 2 rows."
     )
 
 
