@@ -38,9 +38,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the slow tests: Spark, warehouses, other dbt versions."""
+    """Run the slow tests, and those that run nowhere else: all models on Spark, other dbt versions."""
     sync(session, "test")
-    session.run("pytest", "-m", "slow", *session.posargs)
+    session.run("pytest", "-m", "slow or nox", *session.posargs)
 
 
 @nox.session
@@ -87,6 +87,13 @@ def workflows(session: nox.Session) -> None:
         files = sorted(map(str, Path().glob(pattern)))
         session.run("check-jsonschema", f"--builtin-schema={schema}", *files)
     session.run("zizmor", "--strict-collection", ".")
+
+
+@nox.session(default=False)
+def targets(session: nox.Session) -> None:
+    """Load into real targets and write the table of docs/targets.md: `-- target-duckdb` chooses one."""
+    sync(session, "test")
+    session.run("python", "-m", "benchmarks.targets", *session.posargs)
 
 
 @nox.session(default=False)

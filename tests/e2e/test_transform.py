@@ -333,7 +333,7 @@ def test_dbt_sends_nothing_home(load_history: Callable[[str], History]) -> None:
     assert metadata["send_anonymous_usage_stats"] is False
 
 
-@pytest.mark.slow
+@pytest.mark.nox
 @on_spark
 def test_spark_builds_the_same(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     warehouse = Spark([command(spark_environment(request), "dbt")], tmp_path, "history")

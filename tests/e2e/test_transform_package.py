@@ -163,7 +163,7 @@ def check_consumer(consumer: Consumer) -> None:
     assert rows == [(date(2024, 1, 10), Decimal("5.97")), (date(2024, 2, 10), Decimal("1.99"))]
 
 
-@pytest.mark.slow
+@pytest.mark.nox
 @pytest.mark.parametrize("version", DBTS)
 def test_other_projects_use_the_package(
     request: pytest.FixtureRequest, tmp_path: Path, repository: Path, version: str
