@@ -159,7 +159,10 @@ def _period(key: str) -> str:
     Raises:
         ValueError: it is not a key.
     """
-    return key if _YEAR.fullmatch(key) else period_name(parse_month(key))
+    period = key if _YEAR.fullmatch(key) else period_name(parse_month(key))
+    if _file_key(period) != key:
+        raise ValueError(key)
+    return period
 
 
 def _version(value: Mapping[str, object]) -> FileVersion:

@@ -131,6 +131,8 @@ def test_a_bookmark_that_is_not_a_date_reads_everything_again(value: object) -> 
         [],
         "x",
         {"soon": file()},
+        {"2024-04-15": file()},
+        {"2024-04-01T00:00:00Z": file()},
         {"2024-04-01": None},
         {"2024-04-01": {"etag": '"a"'}},
         {"2024-04-01": file(etag=5)},
@@ -205,7 +207,7 @@ anything = st.recursive(
             "replication_key_value": anything | st.sampled_from(["2024-03-01", "2024-05-01"]),
             "files": anything
             | st.dictionaries(
-                st.sampled_from(["2024-03-01", "2024-04-01", "2024", "x"]),
+                st.sampled_from(["2024-03-01", "2024-03-15", "2024-04-01", "2024", "x"]),
                 anything | st.fixed_dictionaries({"etag": anything, "last_modified": anything}),
             ),
             "first_month": anything,
