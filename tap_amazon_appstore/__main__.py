@@ -48,8 +48,9 @@ def _run_command() -> int:
     except Exception as error:  # noqa: BLE001 - any that a YAML file can cause
         reason = str(error) if isinstance(error, ValueError) else type(error).__name__
         message = (
-            f"The log could not be configured ({reason.splitlines()[0]}). Check LOGLEVEL (DEBUG, "
-            "INFO, WARNING or ERROR) and SINGER_SDK_LOG_CONFIG."
+            f"The log could not be configured ({reason.splitlines()[0]}). Check LOGLEVEL and "
+            "TAP_AMAZON_APPSTORE_LOGLEVEL (DEBUG, INFO, WARNING or ERROR), and "
+            "SINGER_SDK_LOG_CONFIG."
         )
         raise ConfigurationError(message) from None
     try:

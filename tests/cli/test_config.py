@@ -54,8 +54,9 @@ def test_an_unknown_log_level_is_named() -> None:
 
     assert (run.code, run.stdout) == (1, "")
     assert run.stderr == (
-        "The log could not be configured (Unknown level: 'CHATTY'). Check LOGLEVEL (DEBUG, INFO, "
-        "WARNING or ERROR) and SINGER_SDK_LOG_CONFIG.\n"
+        "The log could not be configured (Unknown level: 'CHATTY'). Check LOGLEVEL and "
+        "TAP_AMAZON_APPSTORE_LOGLEVEL (DEBUG, INFO, WARNING or ERROR), and "
+        "SINGER_SDK_LOG_CONFIG.\n"
     )
 
 

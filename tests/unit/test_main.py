@@ -126,8 +126,9 @@ def test_an_unknown_log_level_is_named(
     assert command._run() == 1
     (record,) = caplog.records
     assert record.getMessage() == (
-        "The log could not be configured (Unknown level: 'CHATTY'). Check LOGLEVEL (DEBUG, INFO, "
-        "WARNING or ERROR) and SINGER_SDK_LOG_CONFIG."
+        "The log could not be configured (Unknown level: 'CHATTY'). Check LOGLEVEL and "
+        "TAP_AMAZON_APPSTORE_LOGLEVEL (DEBUG, INFO, WARNING or ERROR), and "
+        "SINGER_SDK_LOG_CONFIG."
     )
 
 
