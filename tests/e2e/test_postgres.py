@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -180,6 +181,18 @@ class Project:
             **{f"{prefix}_{name.upper()}": value for name, value in settings.items()},
             "TARGET_POSTGRES_SQLALCHEMY_URL": self.warehouse.sqlalchemy_url,
         }
+
+    def copied_to(self, directory: Path) -> Project:
+        """Return the same project in another folder, with the same states.
+
+        Runs side by side in one folder would overwrite each other's catalog. The plugins are
+        linked.
+        """
+        (directory / ".meltano").mkdir(parents=True)
+        shutil.copy(self.directory / "meltano.yml", directory)
+        for kind in ("extractors", "loaders"):
+            (directory / ".meltano" / kind).symlink_to(self.directory / ".meltano" / kind)
+        return replace(self, directory=directory)
 
     def meltano(self, *arguments: str, env: Mapping[str, str] | None = None, code: int = 0) -> str:
         """Run a Meltano command, expect its exit code, and return what it printed and logged."""
@@ -365,3 +378,32 @@ def test_two_linked_accounts_keep_their_states_apart(
     states = project.meltano("state", "list")
     assert STATE_ID in states
     assert "dev:second-account-to-target-postgres" in states
+
+
+def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
+    sandbox: Sandbox, project: Project, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    account = sandbox.add_account()
+    months = [date(2024, month, 1) for month in range(1, 7)]
+    # The last month is new when the shards are done.
+    publish(account, *months[:-1])
+
+    def load(name: str, first: int, last: int) -> None:
+        suffix = f"--state-id-suffix={name}"
+        shard = project.copied_to(tmp_path / name)
+        shard.load(account, "sharded", suffix, start_date=months[first], end_date=months[last])
+
+    # The first one alone: targets that create the same table at the same moment collide.
+    load("january", 0, 0)
+    with ThreadPoolExecutor() as pool:
+        for run in [pool.submit(load, "winter", 1, 2), pool.submit(load, "spring", 3, 4)]:
+            run.result()
+    publish(account, months[-1])
+    project.meltano("state", "copy", "--force", f"{STATE_ID}:spring", STATE_ID)
+    account.requests.clear()
+    project.load(account, "sharded", start_date=months[0], end_date=months[-1])
+
+    asked = {r.month for r in account.requests if r.service == "api" and r.report == "sales"}
+    assert asked == set(months[2:])
+    long_run = emitted_rows(account, tmp_path, months, "sales")
+    assert warehouse.rows("sharded", "sales") == long_run["sales"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -82,3 +83,9 @@ def test_the_tap_imports_from_lower_layers_only() -> None:
     between = {(name, imported) for name, imported in imports if name != imported}
     assert {name for pair in between for name in pair} - levels.keys() == set()
     assert {pair for pair in between if levels[pair[0]] >= levels[pair[1]]} == set()
+
+
+def test_the_documentation_has_these_layers() -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text("utf-8")
+    documented = re.findall(r"^\d+\. (`.*`)$", text, re.MULTILINE)
+    assert documented == [", ".join(f"`{name}`" for name in names) for names in LAYERS]
