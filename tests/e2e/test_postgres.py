@@ -380,6 +380,7 @@ def test_two_linked_accounts_keep_their_states_apart(
     assert "dev:second-account-to-target-postgres" in states
 
 
+@pytest.mark.slow
 def test_shards_side_by_side_and_a_daily_run_give_the_table_of_one_long_run(
     sandbox: Sandbox, project: Project, warehouse: Warehouse, tmp_path: Path
 ) -> None:
