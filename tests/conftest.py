@@ -21,7 +21,7 @@ from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.data import MONTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 
     from werkzeug import Response
 
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 os.environ["PYTHONWARNINGS"] = "ignore:Python 3.10 reached its end of life"
 # Or each of the many commands that tests run would compile all that it imports again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Run one worker more than there are cores: tests wait for processes, servers and clocks."""
+    return (yield) + 1
+
 
 TAP = Path(sysconfig.get_path("scripts"), "tap-amazon-appstore")
 
