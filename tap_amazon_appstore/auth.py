@@ -153,5 +153,5 @@ def _refusal(status: int, error: object) -> str:
     """Return why there is no token, by the error's code: its description is free text."""
     if isinstance(error, str) and re.fullmatch("[a-z_]{1,40}", error):
         hint = _HINTS.get(error, "Check client_id, client_secret and auth_url.")
-        return f"Login with Amazon refused to sign in ({error}). {hint}"
+        return f"Login with Amazon: sign-in failed ({error}). {hint}"
     return f"HTTP {status} from Login with Amazon without a token. Check auth_url."

@@ -47,8 +47,8 @@ _AHEAD = 5
 # No report is older than the API; a version from the future would outdate every later one.
 _EARLIEST = datetime(2015, 1, 1, tzinfo=timezone.utc)
 
-# What a header can carry.
-_HEADER = re.compile("[!-~]([ -~]*[!-~])?")
+HEADER_VALUE = re.compile("[!-~](?:[ -~]*[!-~])?")
+"""What a header of a request can carry."""
 
 # The bodies of "no report", text or JSON, in any case and with more words around them. Three
 # independent clients saw "Report not found"; the others are documented.
@@ -250,7 +250,7 @@ class ReportingClient:
         if result is Outcome.EMPTY:
             result = self._download_once(report, period, known, check)
         if result is Outcome.EMPTY and known:
-            message = "response without a body, though the state contains a file of this period"
+            message = "empty response, though an earlier run found a report of this period"
             raise TransientError(message)
         return result
 
@@ -418,8 +418,8 @@ def _close(fetch: Future[Download | Outcome]) -> None:
 def _conditions(known: FileVersion | None) -> dict[str, str]:
     """Return the header that asks for a newer version only; none for what no header can carry."""
     if known and known.etag:
-        return {"If-None-Match": known.etag} if _HEADER.fullmatch(known.etag) else {}
-    if known and known.last_modified and _HEADER.fullmatch(known.last_modified):
+        return {"If-None-Match": known.etag} if HEADER_VALUE.fullmatch(known.etag) else {}
+    if known and known.last_modified and HEADER_VALUE.fullmatch(known.last_modified):
         return {"If-Modified-Since": known.last_modified}
     return {}
 
@@ -443,7 +443,7 @@ def _last_modified(version: FileVersion) -> datetime:
     except (ValueError, OverflowError):
         pass
     _log.warning(
-        "%s: the Last-Modified header %.60r of the file is not a credible date; using now",
+        "%s: the Last-Modified header %.60r of the file is not a plausible date; using the current time",
         subject.get(),
         version.last_modified,
     )

@@ -47,7 +47,8 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         nullable=False,
         default="2018-01-01",
         title="Start date",
-        description="First month to sync (any date in it); Amazon has reports since 2018-01",
+        description="First month to sync (any date in it; earnings begins in January of its year); "
+        "Amazon has reports since 2018-01",
         examples=["2024-03-01"],
     ),
     th.Property(
@@ -65,7 +66,7 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
         default=2,
         title="Lookback months",
         description="Months before the bookmark to re-check for restated reports; earnings uses at "
-        "least 12, because the status of a payment changes long after its month",
+        "least 12 and goes back to January, because the status of a payment changes late",
         examples=[2],
     ),
     th.Property(
@@ -222,7 +223,7 @@ def _sentence(
     source = f" (from {variables[name]})" if name in variables else ""
     value = config.get(name)
     if name in _QUOTABLE and value is not None:
-        problem += f", not {value!r:.{_MAX_QUOTED}}"
+        problem += f" (got {value!r:.{_MAX_QUOTED}})"
     definition = schema["properties"].get(name, {})
     keys = [name, *definition.get("type", ())]
     examples = [*definition.get("examples", ()), *(_EXAMPLES[k] for k in keys if k in _EXAMPLES)]

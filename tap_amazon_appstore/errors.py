@@ -30,7 +30,7 @@ def describe_unexpected_error(error: BaseException) -> str:
     if isinstance(error, OSError):
         reason = error.strerror or type(error).__name__
         advice = RAISE_LIMITS if is_out_of_resources(error) else "Run again to resume."
-        return f"This machine reported an error: {reason}. {advice}"
+        return f"Operating system error: {reason}. {advice}"
     place = traceback.extract_tb(error.__traceback__)[-1]
     if type(error) is RuntimeError and place.name in {"start", "_start_new_thread"}:
         return "No thread could be started. Raise the limit of processes and run again to resume."

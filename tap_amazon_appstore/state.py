@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tap_amazon_appstore.client import FileVersion
+from tap_amazon_appstore.client import HEADER_VALUE, FileVersion
 from tap_amazon_appstore.months import add_months, first_day, parse_month, period_name
 
 if TYPE_CHECKING:
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from datetime import date
 
 _YEAR = re.compile("20[0-9]{2}")
-
-# What the value of a header of a request can be.
-_HEADER = re.compile("[!-~](?:[ -~]*[!-~])?")
-
 
 STATE_KEYS = ("replication_key", "replication_key_value", "first_month", "files")
 """What a stream's entry in the state has."""
@@ -179,6 +175,6 @@ def _header(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError
-    if not _HEADER.fullmatch(value):
+    if not HEADER_VALUE.fullmatch(value):
         raise ValueError
     return value

@@ -88,8 +88,8 @@ class ReportStream(Stream):
             own = self.schema["properties"].get(name, definition)
             if own.get("format") != definition.get("format"):
                 message = (
-                    f"The catalog's type of {self.name}.{name} is not the one that "
-                    "use_singer_decimal asks for. Generate the catalog again with --discover."
+                    f"{self.name}.{name}: the catalog's type does not match use_singer_decimal. "
+                    "Generate the catalog again (--discover; with Meltano --refresh-catalog)."
                 )
                 raise ConfigurationError(message)
 
@@ -236,7 +236,10 @@ class ReportStream(Stream):
                 if result is Outcome.UNCHANGED:
                     self.logger.info("%s: unchanged", place)
                 if isinstance(result, Download):
-                    yield progress.watch(self._read(period, place, result, columns, parse_number))
+                    reader = self._reader(period, result, columns, parse_number)
+                    yield progress.watch(self._read(reader, period, place, result))
+                    if not reader.rows:
+                        missing.warn_of_loss(period, "has no rows now")
                     state.complete(period, result.version, self.replication_key)
                     self._tap.initialize_bookmarks()
                     self.state_manager.is_flushed = False
@@ -262,22 +265,21 @@ class ReportStream(Stream):
             )
         return state
 
-    def _read(
-        self,
-        period: str,
-        place: str,
-        download: Download,
-        columns: Sequence[str],
-        parse_number: ParseNumber,
-    ) -> Iterator[Chunk]:
-        """Yield the rows of one file."""
-        started = time.monotonic()
+    def _reader(
+        self, period: str, download: Download, columns: Sequence[str], parse_number: ParseNumber
+    ) -> ReportReader:
         constants = {
             "report_month": first_day(period).isoformat(),
             "report_last_modified": download.last_modified.isoformat(),
             "report_period": period,
         }
-        reader = ReportReader(self.layout, constants, columns, parse_number)
+        return ReportReader(self.layout, constants, columns, parse_number)
+
+    def _read(
+        self, reader: ReportReader, period: str, place: str, download: Download
+    ) -> Iterator[Chunk]:
+        """Yield the rows of one file."""
+        started = time.monotonic()
         with download.file, error_context(self.report, period):
             yield from reader.read(download.file, download.checked)
         for finding in reader.findings.warnings():
@@ -317,15 +319,17 @@ class _MissingReports:
     def add(self, period: str, outcome: Outcome) -> None:
         """Take a period without a report."""
         if outcome is Outcome.EMPTY:
-            self._stream.warn(
-                "the response was empty. The month is treated as having no report yet.", period
-            )
-        if period in self._known:
-            self._stream.warn(
-                "had a report before and has none now. Its rows stay in the target.", period
-            )
+            self._stream.warn("the response was empty. It counts as no report yet.", period)
+        self.warn_of_loss(period, "has none now")
         if len(period) > len("2024"):
             self._open.append(period)
+
+    def warn_of_loss(self, period: str, loss: str) -> None:
+        """Warn of a period whose rows no newer ones replace, if it had a report before."""
+        if period in self._known:
+            self._stream.warn(
+                f"had a report before and {loss}. Its rows stay in the target.", period
+            )
 
     def end(self, period: str = "") -> None:
         """Take a period with a report, or the end of the run."""
@@ -343,7 +347,10 @@ class _MissingReports:
             self._found = True
             self._earliest = min(first_day(period), self._earliest or first_day(period))
         elif not self._found:
-            self._stream.warn("no report found in any requested month.")
+            self._stream.warn(
+                "no report found in any requested month. Check start_date, and which account the "
+                "client ID belongs to."
+            )
 
 
 def _span(first: str, last: str) -> str:
@@ -351,7 +358,7 @@ def _span(first: str, last: str) -> str:
 
 
 class SalesStream(ReportStream):
-    """Every sale, refund and free install, one row per line item."""
+    """Sales, refunds and free installs, one row per line item."""
 
     name = "sales"
     report = "sales"
@@ -387,8 +394,8 @@ class SubscriptionsStream(ReportStream):
 class EarningsStream(ReportStream):
     """Payments and the invoices they settle; final, unlike the estimates of `sales`.
 
-    Amazon has the report by month or by year, it is not known which for whom: a year's months are
-    asked first, and the year only if none of them has a report.
+    Amazon's reports are monthly or yearly; which accounts have which is not documented. The tap
+    requests the months of a year first, and the yearly report only if no month has one.
     """
 
     name = "earnings"

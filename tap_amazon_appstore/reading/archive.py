@@ -152,7 +152,7 @@ class Part(io.BufferedIOBase):
         self._in_row = self._in_row + len(piece) if self.rows == self._rows_before else 0
         self._rows_before = self.rows
         if self._in_row > _MAX_ROW:
-            message = f"{self.name} has {_MAX_ROW // 1024**2} MiB without the end of a row"
+            message = f"{self.name} has a row of more than {_MAX_ROW // 1024**2} MiB"
             raise UnreadableReportError(message)
 
 
@@ -215,7 +215,7 @@ def _check_zip(file: IO[bytes], layout: Layout) -> FileFormat:
         if is_out_of_resources(error):
             raise
         reason = str(error)[:_MAX_QUOTED] or type(error).__name__
-        message = f"the download is not a whole ZIP file ({reason})"
+        message = f"the download is an incomplete or damaged ZIP file ({reason})"
         raise BrokenDownloadError(message) from None
     if problem is not None:
         raise problem
@@ -304,7 +304,7 @@ class _BoundedReads:
 
     def read(self, size: int = -1) -> bytes:
         if _MAX_READ < size <= self._length:
-            message = "the ZIP file has more members than any report"
+            message = "the ZIP file has too many members"
             raise UnreadableReportError(message)
         return self._file.read(min(size, _MAX_READ))
 
@@ -322,7 +322,7 @@ def _check_gzip(file: IO[bytes], layout: Layout, *, is_complete: bool) -> FileFo
                 size += len(piece)
                 text.feed(piece)
     except (OSError, EOFError, zlib.error) as error:
-        message = f"the download is not a whole gzip file ({str(error)[:_MAX_QUOTED]})"
+        message = f"the download is an incomplete or damaged gzip file ({str(error)[:_MAX_QUOTED]})"
         raise BrokenDownloadError(message) from None
     if size & 0xFFFFFFFF != size_of_last and not is_complete:
         # Each member has a checksum, but nothing tells which one is the last.

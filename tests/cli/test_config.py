@@ -33,7 +33,7 @@ def test_each_invalid_setting_is_rejected_in_a_sentence(tap: Tap) -> None:
     assert [error.split("; for example ")[0] for error in run.log("ERROR")] == [
         "client_id is empty",
         f"api_url must be an https:// URL: {UNSAFE}",
-        "end_date must not be before start_date, not '2024-04-30'",
+        "end_date must not be before start_date (got '2024-04-30')",
         "batch_config.storage.root must be a path, a file:// URL or an s3:// URL",
     ]
     assert (run.log("WARNING"), run.stdout, tap.account.requests) == ([], "", [])
@@ -93,4 +93,4 @@ def test_settings_may_come_from_the_environment(tap: Tap, tmp_path: Path) -> Non
     assert wrong.code == 1
     (error,) = wrong.log("ERROR")
     assert error.startswith("lookback_months (from TAP_AMAZON_APPSTORE_LOOKBACK_MONTHS) must be an")
-    assert error.endswith("integer of at least 0, not 'two'; for example 2")
+    assert error.endswith("integer of at least 0 (got 'two'); for example 2")

@@ -188,7 +188,7 @@ REFUSED: dict[str, tuple[bytes | str | dict[str, bytes | str], str]] = {
     ),
     "many members": (
         with_directory(make_zip({NAME: ROWS}), 500_000),
-        "more members than any report",
+        "too many members",
     ),
     "an encrypted member": (
         set_field(make_zip({NAME: ROWS}), DIRECTORY, 8, b"\x01\0"),
@@ -209,7 +209,7 @@ REFUSED: dict[str, tuple[bytes | str | dict[str, bytes | str], str]] = {
     "a row of cells": (f"{HEADER}\n" + "a," * 10**6, "a row of 1,000,001 cells"),
     "a row of lines": (
         f'{HEADER}\n"' + 'ab\n","' * 10**7,
-        "4 MiB without the end of a row",
+        "a row of more than 4 MiB",
     ),
 }
 

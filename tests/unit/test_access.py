@@ -123,9 +123,7 @@ def test_a_failed_sign_in_is_the_only_outcome(
     is_ok, lines = check(amazon, caplog)
 
     assert not is_ok
-    assert [line[:44] for line in lines.values()] == [
-        "ERROR Login with Amazon refused to sign in ("
-    ]
+    assert [line[:41] for line in lines.values()] == ["ERROR Login with Amazon: sign-in failed ("]
     assert amazon.count("api") == 0
 
 

@@ -281,7 +281,7 @@ def test_an_empty_response_is_no_report_unless_a_file_is_known(
     amazon.always(service, response(200, " \r\n" if service == "api" else ""))
     assert fetch(client) is Outcome.EMPTY
     assert client.find_report("sales", MONTH) == (service == "bucket")
-    assert "response without a body, though the state contains a file" in failure(client, VERSION)
+    assert "empty response, though an earlier run found a report" in failure(client, VERSION)
 
 
 # ------------------------------------------------------------------------------------- unchanged

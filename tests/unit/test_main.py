@@ -47,11 +47,11 @@ def start(_: object = None) -> NoReturn:
         ),
         (
             raising(OSError(errno.EMFILE, "Too many open files")),
-            [f"This machine reported an error: Too many open files. {RAISE_LIMITS}"],
+            [f"Operating system error: Too many open files. {RAISE_LIMITS}"],
         ),
         (
             raising(OSError(errno.EIO, "Input/output error")),
-            ["This machine reported an error: Input/output error. Run again to resume."],
+            ["Operating system error: Input/output error. Run again to resume."],
         ),
         (
             raising(BrokenPipeError()),

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.exceptions import FatalSyncError
 
+from sandbox import make_csv, make_zip
 from tap_amazon_appstore.connection_errors import FatalConnectionError
 from tap_amazon_appstore.output.messages import MessageWriter
-from tests.data import EARNINGS, subscription
+from tests.data import EARNINGS, sale, subscription
 from tests.unit.runs import Finished, MemoryClient, merge, run
 
 if TYPE_CHECKING:
@@ -316,18 +317,29 @@ def test_a_report_that_is_gone_is_a_warning(client: MemoryClient) -> None:
     )
 
 
+def test_a_report_without_rows_is_a_warning_if_it_had_some(client: MemoryClient) -> None:
+    first = run(client)
+    assert "Its rows stay in the target" not in "".join(first.log("WARNING"))
+    header = make_csv([sale()]).splitlines()[0]
+    client.files["sales", "2024-02"] = make_zip({"sales.csv": header})
+    warnings = run(client, first.state).log("WARNING")
+    assert warnings == [
+        "sales 2024-02: had a report before and has no rows now. Its rows stay in the target."
+    ]
+
+
 def test_an_empty_response_is_a_warning(client: MemoryClient) -> None:
     client.files["sales", "2024-04"] = b""
-    assert (
-        "sales 2024-04: the response was empty. The month is treated as having no report yet."
-        in run(client).log("WARNING")
+    assert "sales 2024-04: the response was empty. It counts as no report yet." in run(client).log(
+        "WARNING"
     )
 
 
 @pytest.mark.parametrize("stream", ["sales", "subscriptions", "earnings"])
 def test_a_stream_without_any_report_is_a_warning(stream: str) -> None:
     finished = run(MemoryClient(), selected=[stream])
-    assert finished.log("WARNING") == [f"{stream}: no report found in any requested month."]
+    (warning,) = finished.log("WARNING")
+    assert warning.startswith(f"{stream}: no report found in any requested month. Check start_date")
 
 
 # ----------------------------------------------------------------------------------- failures
