@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,9 @@ from tests.e2e.transform.rows import Row, deliveries, sale, subscription
 from tests.e2e.transform.warehouses import Build, DuckDB, columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tests.e2e.transform.warehouses import Warehouse
 
 
 # One worker builds dbt's environment.
@@ -246,6 +248,22 @@ def test_metrics_are_computed_from_columns_of_the_marts(accounts: Accounts) -> N
         "active_subscriptions",
         "gross_mrr_churn_rate",
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("age", "code", "word"), [(1, 0, "PASS"), (4, 0, "WARN"), (8, 1, "STALE")])
+def test_the_newest_report_is_fresh_or_stale(
+    make_warehouse: Callable[[str, str], Warehouse], age: int, code: int, word: str
+) -> None:
+    warehouse = make_warehouse("duckdb", f"aged_{age}")
+    warehouse.create(*STREAMS)
+    written = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=age)
+    warehouse.load("sales", [sale("a", written.date()) | {"report_last_modified": written}])
+
+    done = warehouse.run("source", "freshness")
+
+    assert done.returncode == code
+    assert word in done.stdout
 
 
 # The last tests, because they change the warehouse.

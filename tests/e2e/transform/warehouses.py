@@ -133,36 +133,37 @@ class Warehouse:
         **variables: object,
     ) -> Build:
         """Run dbt with warnings as errors, those of data tests only if they are not allowed."""
-        target = self.directory / "target" / self.schema
-        variables = {"amazon_appstore_schema": self.raw, **variables}
+        allowed = ["LogTestResult"] if allow_warnings else []
+        warnings = json.dumps({"error": "all", "warn": allowed})
+        done = self.run(f"--warn-error-options={warnings}", command, *arguments, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        results, manifest = (
+            json.loads((self._target / f"{name}.json").read_text(encoding="utf-8"))
+            for name in ("run_results", "manifest")
+        )
+        return Build(results["results"], manifest)
+
+    def run(self, *arguments: str, **variables: object) -> subprocess.CompletedProcess[str]:
+        """Run dbt."""
         options = {
             "project-dir": PROJECT,
             "profiles-dir": PROJECT,
-            "target-path": target,
+            "target-path": self._target,
             "log-path": self.directory / "logs",
-            "vars": json.dumps(variables),
+            "vars": json.dumps({"amazon_appstore_schema": self.raw, **variables}),
         }
-        done = subprocess.run(
-            [
-                *self.dbt,
-                "--warn-error-options",
-                json.dumps({"error": "all", "warn": ["LogTestResult"] if allow_warnings else []}),
-                command,
-                *(f"--{name}={value}" for name, value in options.items()),
-                *arguments,
-            ],
+        return subprocess.run(
+            [*self.dbt, *arguments, *(f"--{name}={value}" for name, value in options.items())],
             cwd=self.directory,
             env={**os.environ, "DBT_TARGET": self.adapter, **self.environment},
             capture_output=True,
             encoding="utf-8",
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        results, manifest = (
-            json.loads((target / f"{name}.json").read_text(encoding="utf-8"))
-            for name in ("run_results", "manifest")
-        )
-        return Build(results["results"], manifest)
+
+    @property
+    def _target(self) -> Path:
+        return self.directory / "target" / self.schema
 
 
 @dataclass(frozen=True)
