@@ -89,8 +89,8 @@ class Account(Profile):
 
         `rows_per_month` is about how many line items a month has in 2026; business grows. All
         reports agree, hold nothing of `today` (UTC) or later, and are the same in every run;
-        `seed` makes those of another developer. There are sales and subscriptions for every month,
-        and earnings, by month and by year, for those that have been paid. A `progress` bar is
+        `seed` makes those of another developer. Every month has the reports in `samples.MONTHLY`,
+        and those that have been paid have earnings, by month and by year. A `progress` bar is
         written to standard error if it takes longer than a second.
         """
         today = today or datetime.now(timezone.utc).date()
@@ -99,7 +99,7 @@ class Account(Profile):
         for month in tqdm(
             listed, "Making sample reports", unit="month", delay=1, disable=not progress
         ):
-            for report in ("sales", "subscription"):
+            for report in samples.MONTHLY:
                 published_on = min(samples.publication_day(report, month), today)
                 content = samples.make_sample(report, month, business, today)
                 self.put_report(report, month, content, _midnight(published_on))

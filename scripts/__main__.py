@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from scripts.hub import ENTRY, entry
-from scripts.readme import README, STREAMS, own_settings, with_settings_table, with_streams
+from scripts.readme import README, STREAMS, own_settings, with_columns, with_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,8 +59,8 @@ def with_variables(text: str) -> str:
 
 
 FILES: dict[Path, Callable[[str], str]] = {
-    README: with_settings_table,
-    STREAMS: with_streams,
+    README: with_tables,
+    STREAMS: with_columns,
     ENTRY: lambda _: entry(),
     PROJECT / "meltano.yml": with_settings,
     PROJECT / ".env.example": with_variables,

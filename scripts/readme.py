@@ -12,19 +12,21 @@ from tap_amazon_appstore.tap import TapAmazonAppstore
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tap_amazon_appstore.streams import ReportStream
+
 README = Path(__file__).parent.parent / "README.md"
 STREAMS = README.parent / "docs" / "streams.md"
 
 
-def with_settings_table(text: str) -> str:
-    """Return the README with its table of settings replaced."""
-    return _replace(text, "settings", _settings())
+def with_tables(text: str) -> str:
+    """Return the README with its tables of streams and settings replaced."""
+    return _replace(_replace(text, "streams", _streams()), "settings", _settings())
 
 
-def with_streams(text: str) -> str:
+def with_columns(text: str) -> str:
     """Return docs/streams.md with its tables of columns replaced."""
     tap = TapAmazonAppstore(config={}, validate_config=False)
-    return _replace(text, "streams", "\n\n".join(map(_stream, tap.discover_streams())))
+    return _replace(text, "streams", "\n\n".join(map(_columns, tap.discover_streams())))
 
 
 def _replace(text: str, name: str, part: str) -> str:
@@ -47,6 +49,21 @@ def own_settings() -> dict[str, dict[str, Any]]:
     }
 
 
+def _streams() -> str:
+    rows = [
+        (
+            f"`{stream.name}`",
+            _lines(stream)[0].removesuffix("."),
+            *(f"`{key}`" for key in stream.primary_keys),
+            f"incremental by `{stream.replication_key}`",
+            "yes" if stream.selected_by_default else "no",
+        )
+        for stream in TapAmazonAppstore.stream_classes
+    ]
+    header = ("Stream", "Contains", "Key", "Replication", "Selected by default")
+    return _table(header, rows)
+
+
 def _settings() -> str:
     rows = [
         (f"`{name}`", _kind(definition), _default(definition), definition["description"])
@@ -64,13 +81,20 @@ def _default(definition: dict[str, Any]) -> str:
     return f"`{definition['default']}`" if "default" in definition else ""
 
 
-def _stream(stream: Any) -> str:  # noqa: ANN401
+def _columns(stream: ReportStream) -> str:
     rows = [
         (f"`{name}`", definition.get("format", _type(definition)), definition["description"])
         for name, definition in stream.schema["properties"].items()
     ]
-    title = f"## `{stream.name}`\n\n{inspect.getdoc(stream)}\n\n"
-    return title + _table(("Column", "Type", "Description"), rows)
+    lines = _lines(stream)
+    if not stream.selected_by_default:
+        lines += ["", f"Not selected by default; under Meltano add `{stream.name}.*` to `select`."]
+    title = f"## `{stream.name}`\n\n"
+    return title + "\n".join(lines) + "\n\n" + _table(("Column", "Type", "Description"), rows)
+
+
+def _lines(stream: ReportStream | type[ReportStream]) -> list[str]:
+    return (inspect.getdoc(stream) or "").splitlines()
 
 
 def _type(definition: dict[str, Any]) -> str:

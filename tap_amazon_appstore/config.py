@@ -44,7 +44,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "start_date",
         th.DateType,
-        nullable=False,
         default="2018-01-01",
         title="Start date",
         description="First month to sync (any date in it; earnings begins in January of its year); "
@@ -62,7 +61,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "lookback_months",
         th.IntegerType(minimum=0),
-        nullable=False,
         default=2,
         title="Lookback months",
         description="Months before the bookmark to re-check for restated reports; earnings uses at "
@@ -72,7 +70,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "requests_per_second",
         th.NumberType(exclusive_minimum=0, maximum=3),
-        nullable=False,
         default=3,
         title="Requests per second",
         description="Rate limit for the Reporting API; Amazon allows 3 requests a second per "
@@ -83,7 +80,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "api_url",
         th.URIType,
-        nullable=False,
         default="https://developer.amazon.com",
         title="API URL",
         description="Base URL of the Reporting API",
@@ -92,7 +88,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "auth_url",
         th.URIType,
-        nullable=False,
         default="https://api.amazon.com/auth/o2/token",
         title="Login with Amazon URL",
         description="URL of Login with Amazon's token endpoint",
@@ -108,7 +103,6 @@ SCHEMA: dict[str, Any] = th.PropertiesList(
     th.Property(
         "use_singer_decimal",
         th.BooleanType,
-        nullable=False,
         default=False,
         title="Use singer.decimal",
         description="Emit amounts as text with format x-singer.decimal, for targets that convert "
@@ -248,17 +242,21 @@ def _schema_problem(error: Any) -> str:  # noqa: ANN401 - jsonschema has no type
     """Return what a value must be, without the value: it may be secret."""
     if error.validator == "enum":
         return f"must be one of {', '.join(map(str, error.validator_value))}"
-    kinds = error.schema.get("type", ())
+    return _requirement(error.schema)
+
+
+def _requirement(definition: Mapping[str, Any]) -> str:
+    kinds = definition.get("type", ())
     kinds = [kinds] if isinstance(kinds, str) else kinds
     words = [_TYPES[kind] for kind in kinds if kind in _TYPES]
     bounds = [
-        f"{words} {error.schema[keyword]}"
+        f"{words} {definition[keyword]}"
         for keyword, words in (
             ("minimum", "of at least"),
             ("exclusiveMinimum", "greater than"),
             ("maximum", "at most"),
         )
-        if keyword in error.schema
+        if keyword in definition
     ]
     if not words:
         return "has an invalid value"
@@ -275,8 +273,10 @@ def _value_errors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"must be an https:// URL: {problem}"
     if (user_agent := config.get("user_agent")) and not re.fullmatch(r"[!-~][ -~]*", user_agent):
         yield "user_agent", "must be a single line of ASCII text"
-    if not math.isfinite(config["requests_per_second"]):
-        yield "requests_per_second", "must be a number greater than 0 and at most 3"
+    for name, definition in SCHEMA["properties"].items():
+        # JSON schema lets NaN pass, which is not greater and not smaller than a bound.
+        if "number" in definition["type"] and not math.isfinite(config.get(name, 0)):
+            yield name, _requirement(definition)
     yield from _date_errors(config)
     if batch_config := config.get("batch_config"):
         yield from _batch_errors(batch_config)

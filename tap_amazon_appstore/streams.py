@@ -377,7 +377,10 @@ class SalesStream(ReportStream):
 
 
 class SubscriptionsStream(ReportStream):
-    """Active, started, ended and refunded subscriptions, one row per day and subscription."""
+    """Counts of active, started, ended and refunded subscriptions.
+
+    One row per day, marketplace, subscription and type.
+    """
 
     name = "subscriptions"
     report = "subscription"
@@ -392,7 +395,7 @@ class SubscriptionsStream(ReportStream):
 
 
 class EarningsStream(ReportStream):
-    """Payments and the invoices they settle; final, unlike the estimates of `sales`.
+    """Payments and the invoices that they settle: final amounts, unlike the estimates of `sales`.
 
     Amazon's reports are monthly or yearly; which accounts have which is not documented. The tap
     requests the months of a year first, and the yearly report only if no month has one.

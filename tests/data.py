@@ -83,6 +83,9 @@ EARNINGS = {
     "Invoice Year": "2024",
 }
 
+ROWS = {"sales": SALE, "subscription": SUBSCRIPTION, "earnings": EARNINGS}
+"""A row of each report, by the API's name of it."""
+
 
 def sale(**changes: str) -> dict[str, str]:
     """Return a line item with other cells, named by the start of their header: `Units="2"`."""

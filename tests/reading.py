@@ -20,8 +20,8 @@ from tap_amazon_appstore.reading.archive import FileFormat, check_file
 from tap_amazon_appstore.reading.errors import BrokenDownloadError, UnreadableReportError
 from tap_amazon_appstore.reading.header import Layout
 from tap_amazon_appstore.reading.reader import ReportReader
-from tap_amazon_appstore.streams import EarningsStream, SalesStream, SubscriptionsStream
-from tests.data import EARNINGS, SALE, SUBSCRIPTION
+from tap_amazon_appstore.tap import TapAmazonAppstore
+from tests.data import ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,10 +44,12 @@ def _layout(name: str, identity: tuple[str, ...]) -> Layout:
     return Layout(schema, identity, frozenset(schema["x-documented"]))
 
 
-SALES = _layout("sales", SalesStream.identity)
-SUBSCRIPTIONS = _layout("subscriptions", SubscriptionsStream.identity)
-EARNED = _layout("earnings", EarningsStream.identity)
-KINDS = [(SALES, SALE), (SUBSCRIPTIONS, SUBSCRIPTION), (EARNED, EARNINGS)]
+STREAMS = TapAmazonAppstore.stream_classes
+STREAM_NAMES = [stream.name for stream in STREAMS]
+KINDS = [(_layout(stream.name, stream.identity), ROWS[stream.report]) for stream in STREAMS]
+"""The columns of each stream, and a row of its report."""
+
+SALES, SUBSCRIPTIONS, EARNED = (layout for layout, _ in KINDS[:3])
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sandbox.samples.layout import Table
 
 __all__ = [
+    "MONTHLY",
     "Business",
     "list_months",
     "make_earnings",
@@ -37,14 +38,17 @@ __all__ = [
 ]
 
 
+MONTHLY = {"sales": sales.make_table, "subscription": subscriptions.make_table}
+"""What makes the table of each report of which every month has one."""
+
+
 def make_sample(report: str, month: date, business: Business, until: date = date.max) -> bytes:
-    """Make the ZIP of a sales or subscription report.
+    """Make the ZIP of one of the reports in `MONTHLY`.
 
     It is about what happened before the midnight (UTC) that begins `until`.
     """
     layout = Layout.of(month)
-    make_table = {"sales": sales.make_table, "subscription": subscriptions.make_table}[report]
-    table = make_table(business, month, until, observed=layout.observed)
+    table = MONTHLY[report](business, month, until, observed=layout.observed)
     return _pack(report, month, layout, table)
 
 

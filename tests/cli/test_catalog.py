@@ -11,7 +11,8 @@ from singer_sdk.testing import get_tap_test_class
 from sandbox import make_csv
 from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.conftest import catalog_with
-from tests.data import EARNINGS, MONTH, sale, subscription
+from tests.data import MONTH, ROWS, sale
+from tests.reading import STREAM_NAMES
 
 if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
@@ -31,21 +32,20 @@ CONFIG = {
 @pytest.fixture(scope="module", autouse=True)
 def _linked_account(sandbox: Sandbox) -> None:
     account = sandbox.add_account()
-    account.put_report("sales", MONTH, make_csv([sale(Usage_Time="60")]))
-    account.put_report("subscription", MONTH, make_csv([subscription()]))
-    account.put_report("earnings", MONTH, make_csv([EARNINGS]))
+    for report, row in (ROWS | {"sales": sale(Usage_Time="60")}).items():
+        account.put_report(report, MONTH, make_csv([row]))
     CONFIG.update(account.settings)
 
 
 TestSingerSDK = get_tap_test_class(
     TapAmazonAppstore,
     config=CONFIG,
-    catalog=catalog_with(selected=["sales", "subscriptions", "earnings"]),
+    catalog=catalog_with(selected=STREAM_NAMES),
 )
 
 
 def test_catalog_changes_are_seen_in_review(tap: Tap, snapshot: SnapshotAssertion) -> None:
-    """After a wanted change: `uv run pytest --snapshot-update tests/test_catalog.py`."""
+    """After a wanted change: `uv run pytest --snapshot-update tests/cli/test_catalog.py`."""
     catalog = json.loads(tap.read("--discover").stdout)
 
     for entry in catalog["streams"]:

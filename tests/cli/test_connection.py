@@ -12,6 +12,7 @@ from sandbox import Fault, make_csv
 from tap_amazon_appstore.months import current_month
 from tests.conftest import TAP, Tap, execute
 from tests.data import EARNINGS, publish
+from tests.reading import STREAM_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def outcomes(stderr: str) -> list[str]:
     """Return level and text of the lines about streams."""
     lines = [line.split(" | ") for line in stderr.splitlines()]
-    streams = ("sales", "subscriptions", "earnings")
+    streams = tuple(STREAM_NAMES)
     return [f"{line[1].strip()} {line[3]}" for line in lines if line[3].startswith(streams)]
 
 
@@ -94,9 +95,7 @@ def test_schemas_can_be_written_without_requests(tap: Tap) -> None:
     run = tap.read("--test=schema")
 
     assert [(message["type"], message["stream"]) for message in run.messages] == [
-        ("SCHEMA", "earnings"),
-        ("SCHEMA", "sales"),
-        ("SCHEMA", "subscriptions"),
+        ("SCHEMA", name) for name in sorted(STREAM_NAMES)
     ]
     assert tap.account.requests == []
 

@@ -26,6 +26,7 @@ from sandbox.faults import REPORT_NOT_AVAILABLE, cut_short, drop
 from tap_amazon_appstore.months import add_months
 from tests.conftest import execute
 from tests.data import EARNINGS, MONTH, publish, sale, sales, subscription
+from tests.reading import STREAM_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -422,7 +423,7 @@ def test_each_stream_fails_at_once_with_its_own_sentence(
     for report, (answer, _) in faults.items():
         tap.account.inject_fault(Fault("api", answer), times=None, report=report)
 
-    run = tap.run("--catalog", tap.catalog(selected=["sales", "subscriptions", "earnings"]))
+    run = tap.run("--catalog", tap.catalog(selected=STREAM_NAMES))
 
     assert run.code == 1
     *each, last = run.log("ERROR")

@@ -90,6 +90,19 @@ def test_contributing_chooses_tests_that_there_are() -> None:
             assert run.code == 0, run.stdout
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_names_of_the_code_exist(name: str) -> None:
+    """A name with an underscore in backticks is in the code, unless it is an example's."""
+    text = re.sub(r"```.*?```", "", (PROJECT / name).read_text("utf-8"), flags=re.DOTALL)
+    names = {*re.findall(r"`(_?[A-Za-z]+(?:_[A-Za-z0-9]+)*)`", text)} - {"promotion_id"}
+    folders = ("tap_amazon_appstore", "sandbox", "tests", "transform", "scripts", "dashboard")
+    files = [path for folder in folders for path in (PROJECT / folder).rglob("*.*")]
+    suffixes = {".py", ".json", ".sql", ".yml"}
+    code = "\n".join(path.read_text("utf-8") for path in files if path.suffix in suffixes)
+
+    assert {name for name in names if "_" in name and name not in code} == set()
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=str)
 def test_links_lead_somewhere(path: Path) -> None:
     text = re.sub(r"```.*?```", "", (PROJECT / path).read_text("utf-8"), flags=re.DOTALL)

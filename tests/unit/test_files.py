@@ -13,6 +13,7 @@ from singer_sdk.plugin_base import _ConfigInput
 
 from tap_amazon_appstore.tap import TapAmazonAppstore
 from tests.conftest import catalog_with
+from tests.reading import STREAM_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +96,7 @@ def change(change: Callable[[dict[str, Any]], object]) -> str:
         ('{"streams": [{"stream": "sales"}]}', " is not a valid Singer catalog. Generate"),
         (
             '{"streams": [{"tap_stream_id": "users", "stream": "users", "schema": {}}]}',
-            " contains none of this tap's streams (sales, subscriptions, earnings). Generate a",
+            f" contains none of this tap's streams ({', '.join(STREAM_NAMES)}). Generate a",
         ),
         (
             change(lambda entry: entry["schema"]["properties"].pop("line_id")),

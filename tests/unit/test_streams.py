@@ -18,6 +18,7 @@ from sandbox import make_csv, make_zip
 from tap_amazon_appstore.connection_errors import FatalConnectionError
 from tap_amazon_appstore.output.messages import MessageWriter
 from tests.data import EARNINGS, sale, subscription
+from tests.reading import STREAM_NAMES
 from tests.unit.runs import Finished, MemoryClient, merge, run
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ def test_an_empty_response_is_a_warning(client: MemoryClient) -> None:
     )
 
 
-@pytest.mark.parametrize("stream", ["sales", "subscriptions", "earnings"])
+@pytest.mark.parametrize("stream", STREAM_NAMES)
 def test_a_stream_without_any_report_is_a_warning(stream: str) -> None:
     finished = run(MemoryClient(), selected=[stream])
     (warning,) = finished.log("WARNING")
