@@ -77,13 +77,13 @@ class BatchOutput:
             FatalSyncError: a stream map failed, or a file cannot be written.
             OutputError: standard output cannot be written to.
         """
-        before = sum(output.announced for output in self._outputs)
+        before = sum(output.handed for output in self._outputs)
         for chunk in chunks:
             for output in self._outputs:
                 self._announce(output.write(chunk))
         for output in self._outputs:
             self._announce(output.finish())
-        return sum(output.announced for output in self._outputs) - before
+        return sum(output.handed for output in self._outputs) - before
 
     def unwritten(self) -> int:
         """Return how many rows no BATCH message has announced: 0, or a bug."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sandbox import make_csv, make_zip
 from tap_amazon_appstore.reading.archive import Part, PartFormat
 from tap_amazon_appstore.reading.errors import BrokenDownloadError, UnreadableReportError
-from tests.data import SALE, SUBSCRIPTION, sales
+from tests.data import SALE, SUBSCRIPTION, sale, sales
 from tests.reading import Report, check, property_test, read_body, try_to_read
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ def test_the_same_csv_is_read_alike_in_any_container(bom: bytes, content: bytes)
     assert len(outcomes) == 1
 
 
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_the_encoding_is_that_of_the_whole_file(container: str) -> None:
+    rows = [sale(Title="x" * 300_000), sale(Title="@")]
+    body = CONTAINERS[container](make_csv(rows).encode().replace(b"@", b"\x80"))
+
+    assert read_body(body).records[1]["title"] == "€"
+
+
 def _describe(outcome: Report | str) -> str:
     """Return records and warnings, or the refusal, without the name of the file."""
     if isinstance(outcome, Report):
@@ -83,6 +91,7 @@ def test_all_parts_of_a_zip_are_read_and_members_that_are_not_csv_named() -> Non
         "sales": ROWS,
         "other": make_csv([SUBSCRIPTION]),
         "__MACOSX/2024/03/._Sales.CSV": b"\0\x05\x16\x07",
+        "__MACOSX/sales.csv": ROWS,
         "._Sales.csv": b"\0\x05\x16\x07",
         "license.txt": ROWS,
         "sales.csv.zip": ZIP,

@@ -80,7 +80,10 @@ def test_an_invalid_setting_gets_a_sentence(
     assert "password" not in error
 
 
-@pytest.mark.parametrize("root", ["memory://x", "memory:/x", "http://x/y", "simplecache::s3://x"])
+@pytest.mark.parametrize(
+    "root",
+    ["memory://x", "memory:/x", "http://x/y", "simplecache::s3://x", "s3://x::http://y"],
+)
 def test_batches_go_to_files_or_s3_only(schema: dict[str, Any], root: str) -> None:
     batch = {**A_BATCH, "storage": {"root": root}}
 

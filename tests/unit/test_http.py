@@ -48,6 +48,8 @@ def test_urls_that_may_be_given_secrets(url: str, host: str, target: str) -> Non
         "http://localhost@example.com",
         "http://remote\\@127.0.0.1/",
         "http://127.0.0.1\\@remote/",
+        "http://localhost\\remote",
+        "https://example.com\\path",
         "https://user@example.com",
         "https://user:password@example.com",
         "https://@example.com",
@@ -153,7 +155,10 @@ def tls_error(reason: str) -> ssl.SSLError:
             1,
             "the certificate of api.example is not trusted (self-signed certificate). If your",
         ),
-        (tls_error("WRONG_VERSION_NUMBER"), 1, "TLS handshake with api.example failed (WRONG_VER"),
+        *(
+            (tls_error(reason), 1, f"TLS handshake with api.example failed ({reason})")
+            for reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL")
+        ),
         (ssl.SSLEOFError(8, "EOF occurred"), 6, "no response from api.example (EOF occurred)"),
         (tls_error("TLSV1_ALERT_INTERNAL_ERROR"), 6, "TLS handshake failed: TLSV1_ALERT_INTERNAL"),
         (ConnectionResetError(104, "Connection reset by peer"), 6, "Connection reset by peer"),
@@ -178,6 +183,7 @@ def test_a_failed_handshake_names_its_cause(
     assert isinstance(raised, FatalConnectionError) == (attempts == 1)
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -185,13 +191,18 @@ def test_a_failed_handshake_names_its_cause(
         ("no certificate", "contains no certificates"),
     ],
 )
-def test_an_unusable_ca_bundle_is_named(
-    amazon: Amazon, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None, words: str
+def test_an_unusable_ca_bundle_is_named(  # noqa: PLR0913, PLR0917
+    amazon: Amazon,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    text: str | None,
+    words: str,
+    variable: str,
 ) -> None:
     bundle = tmp_path / "bundle.pem"
     if text:
         bundle.write_text(text)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    monkeypatch.setenv(variable, str(bundle))
 
     raised = failure(amazon)
 
@@ -209,6 +220,7 @@ PROXY = "http://user:password@proxy.example:9"
         (PROXY, 407, 1, "no connection through the proxy proxy.example:9 (HTTP 407)"),
         (PROXY, 403, 1, "no connection through the proxy proxy.example:9 (HTTP 403)"),
         (PROXY, 502, 6, "no connection through the proxy proxy.example:9 (HTTP 502)"),
+        (PROXY, 503, 6, "no connection through the proxy proxy.example:9 (HTTP 503)"),
         (PROXY, 504, 6, "no connection through the proxy proxy.example:9 (HTTP 504)"),
         (PROXY, NO_NAME, 1, "the proxy proxy.example:9 (Name or service not known)"),
         (PROXY, TRY_AGAIN, 6, "the proxy proxy.example:9 (Temporary failure in name resolution)"),
@@ -219,7 +231,6 @@ PROXY = "http://user:password@proxy.example:9"
         ("ftp://user:password@proxy.example", None, 1, "the proxy proxy.example (invalid URL)"),
         ("socks5://proxy.example:9", None, 1, "pip install 'requests[socks]'"),
     ],
-    ids=range(12),
 )
 def test_a_proxy_that_cannot_be_used_is_named(
     amazon: Amazon, proxy: str, status: int | Exception | None, attempts: int, words: str

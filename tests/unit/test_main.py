@@ -80,7 +80,10 @@ def test_what_the_machine_lacks_is_named(
     ]
 
 
-@pytest.mark.parametrize("error", [MemoryError(), OSError(errno.EMFILE, "Too many open files")])
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), *(OSError(e, os.strerror(e)) for e in EXHAUSTED)])
 def test_a_download_is_not_broken_for_want_of_resources(
     monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

@@ -400,6 +400,20 @@ def test_keys_stay_the_same_from_version_to_version() -> None:
     }
 
 
+def test_identical_line_items_are_numbered_across_parts() -> None:
+    part = make_csv(sales(2))
+
+    keys = read_body(make_zip({"1.csv": part, "2.csv": part})).line_ids
+
+    assert [key.split("-")[1] for key in keys] == ["1", "1", "2", "2"]
+
+
+def test_cells_that_cannot_be_parsed_distinguish_line_items() -> None:
+    first, second = read_rows([sale(Adjustment="odd"), sale(Adjustment="even")]).line_ids
+
+    assert first.split("-")[0] != second.split("-")[0]
+
+
 def test_identical_line_items_are_numbered() -> None:
     digests, numbers = zip(
         *(key.split("-") for key in read_rows(sales(2) * 3).line_ids), strict=True

@@ -52,7 +52,8 @@ def file(**changes: object) -> dict[str, object]:
 
 def test_without_a_bookmark_a_run_begins_at_the_start() -> None:
     assert Read().state.first_month == JANUARY
-    assert Read(bookmark(None)).state.first_month == JANUARY
+    read = Read(bookmark(None))
+    assert (read.state.first_month, read.warnings) == (JANUARY, [])
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_bookmark_in_the_future_is_the_current_month_and_a_warning() -> None:
 
 @pytest.mark.parametrize("value", ["", "soon", "2024-13-01", 5, [], {"a": 1}, True, "2024"])
 def test_a_bookmark_that_is_not_a_date_reads_everything_again(value: object) -> None:
-    read = Read(bookmark(value, files={"2024-02-01": file()}))
+    read = Read(bookmark(value, files={"2024-01-01": file(), "2024-02-01": file()}))
     assert read.state.first_month == JANUARY
     assert read.state.files == {}
     assert len(read.warnings) == 1
@@ -168,6 +169,16 @@ def test_a_state_without_a_first_month_covers_the_start() -> None:
 def test_a_later_start_leaves_the_months_before_it_uncovered() -> None:
     entry = Read(bookmark("2024-01-01", first_month="2023-01-01"), start=APRIL).complete(APRIL)
     assert entry["first_month"] == "2024-04-01"
+
+
+def test_a_start_after_the_bookmarks_month_leaves_what_is_covered() -> None:
+    entry = Read(bookmark("2024-03-01", first_month="2023-01-01"), start=APRIL).complete(APRIL)
+    assert entry["first_month"] == "2023-01-01"
+
+
+def test_an_earlier_month_that_is_read_is_covered() -> None:
+    entry = Read(start=APRIL).complete(APRIL)
+    assert Read(entry, lookback=2).complete(FEBRUARY)["first_month"] == "2024-02-01"
 
 
 def test_an_unreadable_first_month_is_a_warning() -> None:

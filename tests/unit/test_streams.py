@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import itertools
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from singer_sdk.exceptions import FatalSyncError
+from singer_sdk.helpers._batch import BatchConfig
 
 from sandbox import make_csv, make_zip
 from tap_amazon_appstore.connection_errors import FatalConnectionError
+from tap_amazon_appstore.output.batches import _BatchFile, _JSONLinesEncoder, _MappedOutput
 from tap_amazon_appstore.output.messages import MessageWriter
-from tests.data import EARNINGS, sale, subscription
+from tap_amazon_appstore.output.parquet import ParquetEncoder
+from tests.data import EARNINGS, sale, sales, subscription
 from tests.reading import STREAM_NAMES
 from tests.unit.runs import Finished, MemoryClient, merge, run
 
@@ -139,6 +144,44 @@ def test_records_that_are_not_written_fail_the_stream(
         "sales: 12 of 12 records were not written. This is a bug; please report it.",
         "subscriptions: 2 of 2 records were not written. This is a bug; please report it.",
     ]
+
+
+def test_files_that_are_not_announced_fail_the_stream(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_MappedOutput, "_complete", lambda _: iter(()))
+    options = batches(tmp_path, "jsonl")
+    options["batch_config"]["batch_size"] = 100
+    finished = run(client, **options)
+    assert finished.failures == [
+        "sales: 12 of 12 records were not written. This is a bug; please report it."
+    ]
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "parquet"])
+def test_a_file_that_cannot_be_completed_is_not_announced(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    def fail(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(_JSONLinesEncoder, "close", fail)
+    monkeypatch.setattr(ParquetEncoder, "close", fail)
+    finished = run(client, **batches(tmp_path, format_))
+    assert "No space left on device" in finished.failures[0]
+    assert rows_in_files(finished, "sales") == 0
+
+
+@pytest.mark.parametrize("output", ["records", "jsonl", "parquet"])
+def test_a_month_that_breaks_amid_its_rows_is_read_again(
+    client: MemoryClient, tmp_path: Path, output: str
+) -> None:
+    broken = make_csv(sales(600)) + '"never closed'
+    client.files["sales", "2024-02"] = make_zip({"sales.csv": broken})
+    finished = run(client, **batches(tmp_path, output) if output != "records" else {})
+    assert "sales 2024-02" in finished.failures[0]
+    entry = finished.state["bookmarks"]["sales"]
+    assert (entry["replication_key_value"], [*entry["files"]]) == ("2024-01-01", ["2024-01-01"])
 
 
 @pytest.mark.parametrize("method", ["INCREMENTAL", FULL_TABLE])
@@ -355,6 +398,13 @@ def test_a_failure_leaves_the_other_streams(client: MemoryClient) -> None:
     assert finished.log("ERROR") == finished.failures
 
 
+def test_the_last_failure_is_not_logged_twice(client: MemoryClient) -> None:
+    client.failures["subscription", "2024-02"] = FatalSyncError("subscription 2024-02: HTTP 500.")
+    finished = run(client, selected=["sales", "subscriptions"])
+    assert finished.failures == ["subscription 2024-02: HTTP 500."]
+    assert finished.log("ERROR") == []
+
+
 def test_an_unexpected_error_quotes_nothing_and_leaves_the_other_streams(
     client: MemoryClient,
 ) -> None:
@@ -410,6 +460,13 @@ def test_earnings_by_year_are_asked_after_the_months() -> None:
     assert periods(run(client, finished.state, **EARNINGS_MONTHS)) == []
 
 
+def test_an_empty_response_for_a_month_does_not_keep_its_year_from_being_asked() -> None:
+    client = MemoryClient()
+    client.put("earnings", "2023", [EARNINGS])
+    client.files["earnings", "2023-07"] = b""
+    assert periods(run(client, **EARNINGS_MONTHS)) == [("2023", "2023-01-01")]
+
+
 def test_a_line_item_has_one_key_by_month_and_by_year() -> None:
     client = MemoryClient()
     client.put("earnings", "2023", [EARNINGS])
@@ -442,6 +499,22 @@ def test_the_lookback_of_earnings_is_a_year_from_january() -> None:
     assert client.requests[0] == ("earnings", "2022-01")
 
 
+def test_a_longer_lookback_of_earnings_is_kept() -> None:
+    client = MemoryClient()
+    for year, month in itertools.product((2021, 2022, 2023), range(1, 13)):
+        client.put("earnings", f"{year}-{month:02}", [EARNINGS])
+    options = {
+        **EARNINGS_MONTHS,
+        "start_date": "2021-01-01",
+        "end_date": "2023-12-31",
+        "lookback_months": 24,
+    }
+    state = run(client, **options).state
+    client.requests.clear()
+    run(client, state, **options)
+    assert client.requests[0] == ("earnings", "2021-01")
+
+
 def test_a_year_between_years_with_reports_is_a_gap() -> None:
     client = MemoryClient()
     for year in ("2021", "2023"):
@@ -468,6 +541,43 @@ def test_files_have_at_most_batch_size_rows(
         if message["type"] == "BATCH"
     ]
     assert counts == [3, 1] * 3
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "parquet"])
+def test_no_row_of_a_month_in_many_chunks_and_files_is_lost(tmp_path: Path, format_: str) -> None:
+    client = MemoryClient()
+    client.publish("2024-01", rows=1000)
+    options = batches(tmp_path, format_)
+    options["batch_config"]["batch_size"] = 90
+    finished = run(client, **options)
+    files = [message for message in finished.messages if message["type"] == "BATCH"]
+    assert len(files) == 12
+    assert rows_in_files(finished, "sales") == logged_counts(finished)["sales"] == 1000
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "parquet"])
+def test_a_later_run_overwrites_no_file(client: MemoryClient, tmp_path: Path, format_: str) -> None:
+    client.has_versions = False
+    runs = [run(client, **batches(tmp_path, format_)) for _ in range(2)]
+    urls = [
+        message["manifest"][0]
+        for finished in runs
+        for message in finished.messages
+        if message["type"] == "BATCH"
+    ]
+    assert len(urls) == len({*urls}) > 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not remove open files")
+def test_files_that_a_process_writes_are_no_leftovers(client: MemoryClient, tmp_path: Path) -> None:
+    options = batches(tmp_path, "jsonl")
+    config = BatchConfig.from_dict(options["batch_config"])
+    name = "tap-amazon-appstore--sales-1"
+    file = _BatchFile(config, name, {"properties": {"units": {}}})
+    run(client, **options)
+    assert len([*tmp_path.glob(f".{name}*.part")]) == 1
+    file.discard()
+    assert not [*tmp_path.glob(".*")]
 
 
 def test_leftovers_of_a_killed_run_are_removed_and_those_of_others_stay(
