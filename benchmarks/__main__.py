@@ -97,7 +97,7 @@ def rows_a_second(directory: Path, rows: int = 200_000, runs: int = 5) -> None:
             commands["dlt"] = _module("dlt_pipeline", report, directory / "dlt")
         costs = interleaved(commands, runs)
     ours = costs["tap-amazon-appstore"].seconds
-    table = _table(f"{rows:,} rows", "seconds", "CPU s", "rows/s", "tap is faster by", "peak MB")
+    table = _table(f"{rows:,} rows", "seconds", "CPU s", "rows/s", "seconds / the tap's", "peak MB")
     for name, cost in costs.items():
         rate = f"{rows / cost.seconds:,.0f}" if "start" not in name else ""
         times = f"{cost.seconds / ours:.2f}"

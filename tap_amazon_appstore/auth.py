@@ -154,4 +154,4 @@ def _refusal(status: int, error: object) -> str:
     if isinstance(error, str) and re.fullmatch("[a-z_]{1,40}", error):
         hint = _HINTS.get(error, "Check client_id, client_secret and auth_url.")
         return f"Login with Amazon: sign-in failed ({error}). {hint}"
-    return f"HTTP {status} from Login with Amazon without a token. Check auth_url."
+    return f"Login with Amazon: HTTP {status}, no token in the response. Check auth_url."

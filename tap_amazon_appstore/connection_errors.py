@@ -111,7 +111,7 @@ def _diagnose_ca_bundle(path: str) -> FatalConnectionError | None:
         return None
     return FatalConnectionError(
         f"the CA bundle {path} {problem}. Set REQUESTS_CA_BUNDLE to a PEM file of CA certificates, "
-        "or unset it."
+        "or unset it and CURL_CA_BUNDLE."
     )
 
 
