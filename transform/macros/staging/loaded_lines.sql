@@ -58,8 +58,9 @@
 
 
 {#- The lines in `lines` that Amazon has not withdrawn. Loaders delete none: lines of an older file
-    than the newest of their period have been withdrawn. -#}
-{% macro standing_lines(lines, period='report_month') %}
+    than the newest of their period have been withdrawn. `files` are the same lines under another
+    name: PostgreSQL would write all columns of a CTE that is used twice to disk. -#}
+{% macro standing_lines(lines, files, period='report_month') %}
     select {{ lines }}.*
     from {{ lines }}
     inner join (
@@ -67,7 +68,7 @@
             source_relation as newest_source_relation,
             {{ period }} as newest_period,
             max(report_last_modified) as newest_last_modified
-        from {{ lines }}
+        from {{ files }}
         group by
             source_relation,
             {{ period }}

@@ -7,8 +7,27 @@
 {% set in_order = 'date_day, happened_at, line_order, line_id' %}
 
 with sales as (
+    -- No column more: the lines are kept for what follows, and their fingerprint takes time.
     select
-        *,
+        source_relation,
+        line_id,
+        date_month,
+        date_day,
+        transaction_at,
+        transaction_type,
+        is_adjustment,
+        app_name,
+        asin,
+        vendor_sku,
+        item_name,
+        subscription_duration,
+        currency,
+        sales_price,
+        estimated_earnings,
+        app_user_id,
+        receipt_id,
+        transaction_id,
+        digital_order_id,
         {{ dbt.split_part('receipt_id', "':'", 1) }} as receipt,
         coalesce(
             transaction_type in ('refund', 'chargeback', 'chargeback reversal'), false

@@ -10,7 +10,7 @@ dated as (
 ),
 
 standing as (
-    {{ standing_lines('dated', period='file_period') }}
+    {{ standing_lines('dated', 'dated', period='file_period') }}
 )
 
 select

@@ -26,12 +26,18 @@
     'estimated_earnings',
 ] + identifiers + ['has_rescued_data', 'has_unread_values'] %}
 
+{% set loaded = loaded_lines('sales') %}
+
 with lines as (
-    {{ loaded_lines('sales') }}
+    {{ loaded }}
+),
+
+files as (
+    {{ loaded }}
 ),
 
 standing as (
-    {{ standing_lines('lines') }}
+    {{ standing_lines('lines', 'files') }}
 ),
 
 cleaned as (

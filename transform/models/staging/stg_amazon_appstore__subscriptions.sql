@@ -1,9 +1,15 @@
+{% set loaded = loaded_lines('subscriptions') %}
+
 with lines as (
-    {{ loaded_lines('subscriptions') }}
+    {{ loaded }}
+),
+
+files as (
+    {{ loaded }}
 ),
 
 standing as (
-    {{ standing_lines('lines') }}
+    {{ standing_lines('lines', 'files') }}
 )
 
 select
