@@ -13,7 +13,9 @@ newest as (
         source_relation,
         report_month,
         max(report_last_modified) as report_last_modified
-    from lines
+    from (
+        {{ loaded_lines('sales') }}
+    ) as files
     group by
         source_relation,
         report_month

@@ -57,23 +57,28 @@
 {%- endmacro %}
 
 
-{#- The lines in `lines` that Amazon has not withdrawn. Loaders delete none: lines of an older file
-    than the newest of their period have been withdrawn. `files` are the same lines under another
-    name: PostgreSQL would write all columns of a CTE that is used twice to disk. -#}
-{% macro standing_lines(lines, files, period='report_month') %}
-    select {{ lines }}.*
-    from {{ lines }}
+{#- The lines of a stream that Amazon has not withdrawn. Loaders delete none: lines of an older file than
+    the newest of their period have been withdrawn. The same text twice, because PostgreSQL writes a
+    CTE that is used twice to disk, with all its columns. -#}
+{% macro standing_lines(stream, period='report_month') %}
+    {%- set loaded = loaded_lines(stream) %}
+    select lines.*
+    from (
+        {{ loaded }}
+    ) as lines
     inner join (
         select
             source_relation as newest_source_relation,
             {{ period }} as newest_period,
             max(report_last_modified) as newest_last_modified
-        from {{ files }}
+        from (
+            {{ loaded }}
+        ) as files
         group by
             source_relation,
             {{ period }}
     ) as newest
-        on {{ lines }}.source_relation = newest.newest_source_relation
-        and {{ lines }}.{{ period }} = newest.newest_period
-        and {{ lines }}.report_last_modified = newest.newest_last_modified
+        on lines.source_relation = newest.newest_source_relation
+        and {{ period }} = newest.newest_period
+        and lines.report_last_modified = newest.newest_last_modified
 {% endmacro %}

@@ -1,23 +1,12 @@
-with lines as (
-    {{ loaded_lines('earnings') }}
-),
-
-dated as (
-    select
-        *,
-        {{ period_of_file('earnings') }} as file_period
-    from lines
-),
-
-standing as (
-    {{ standing_lines('dated', 'dated', period='file_period') }}
+with standing as (
+    {{ standing_lines('earnings', period_of_file('earnings')) }}
 )
 
 select
     source_relation,
     line_id,
     report_month,
-    file_period as report_period,
+    {{ period_of_file('earnings') }} as report_period,
     report_last_modified,
     marketplace,
     invoice_id,

@@ -26,18 +26,8 @@
     'estimated_earnings',
 ] + identifiers + ['has_rescued_data', 'has_unread_values'] %}
 
-{% set loaded = loaded_lines('sales') %}
-
-with lines as (
-    {{ loaded }}
-),
-
-files as (
-    {{ loaded }}
-),
-
-standing as (
-    {{ standing_lines('lines', 'files') }}
+with standing as (
+    {{ standing_lines('sales') }}
 ),
 
 cleaned as (

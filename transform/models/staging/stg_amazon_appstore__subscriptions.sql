@@ -1,15 +1,5 @@
-{% set loaded = loaded_lines('subscriptions') %}
-
-with lines as (
-    {{ loaded }}
-),
-
-files as (
-    {{ loaded }}
-),
-
-standing as (
-    {{ standing_lines('lines', 'files') }}
+with standing as (
+    {{ standing_lines('subscriptions') }}
 )
 
 select
