@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from tap_amazon_appstore.output import messages
 from tap_amazon_appstore.output.records import RecordOutput
@@ -69,12 +70,8 @@ def _read(
 
 
 def _replace(read: Callable[[], float], owner: Any, name: str, value: object) -> float:  # noqa: ANN401
-    original = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
+    with patch.object(owner, name, value):
         return read()
-    finally:
-        setattr(owner, name, original)
 
 
 def _read_each(

@@ -174,8 +174,12 @@ class TestNoReport:
         assert run.records() == []
         assert len(requests_for(tap.account, "api")) == 4  # nothing is asked for twice
         assert "sales 2024-01 to 2024-04: no report" in run.log("INFO")
-        (warning,) = run.log("WARNING")
-        assert warning.startswith("sales: no report found in any requested month. Check start_date")
+        assert run.log("WARNING") == [
+            (
+                "sales: no report found in any requested month. Check start_date, and which account the "
+                "client ID belongs to."
+            )
+        ]
 
     def test_an_empty_response_is_a_warning(self, tap: Tap) -> None:
         tap.account.inject_fault(Fault("api", Response("")), times=None)

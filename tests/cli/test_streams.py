@@ -60,6 +60,8 @@ def test_sales_row_becomes_a_typed_record(tap: Tap) -> None:
         "receipt_id": None,
         "digital_order_id": "d01-6680198-0475238",
         "device_type": "Fire TV",
+        "sales_channel": None,
+        "device_os": None,
         "_rescued_data": None,
     } | dict.fromkeys(set(SALES.columns) - SALES.documented)
 

@@ -103,9 +103,12 @@ class _Wire(io.RawIOBase):
 class _Socket:
     """What `http.client` needs of a socket."""
 
-    def __init__(self, service: str, answer: Callable[[Request], Response]) -> None:
+    def __init__(
+        self, service: str, answer: Callable[[Request], Response], timeouts: list[float | None]
+    ) -> None:
         self._service = service
         self._answer = answer
+        self._timeouts = timeouts
         self._sent = bytearray()
 
     def sendall(self, data: bytes) -> None:
@@ -118,7 +121,8 @@ class _Socket:
         request = Request(self._service, method, target, headers, file.read().decode())
         return io.BufferedReader(_Wire(self._answer(request)))
 
-    def settimeout(self, _: float | None) -> None: ...
+    def settimeout(self, seconds: float | None) -> None:
+        self._timeouts.append(seconds)
 
     def shutdown(self, _: int) -> None: ...
 
@@ -134,6 +138,8 @@ class Amazon:
 
     clock: Clock = field(default_factory=Clock)
     requests: list[Request] = field(default_factory=list)
+    connect_timeouts: list[float | None] = field(default_factory=list)
+    read_timeouts: list[float | None] = field(default_factory=list)
     url: str = "http://127.0.0.1:3/sales.zip?X-Amz-Signature=1"
     connect: Callable[[tuple[str, int]], object] | None = None
     _next: dict[str, deque[Response]] = field(default_factory=lambda: defaultdict(deque))
@@ -147,12 +153,15 @@ class Amazon:
         """Answer all further requests to a service by this."""
         self._always[service] = answer
 
-    def create_connection(self, address: tuple[str, int], *_: object, **__: object) -> _Socket:
+    def create_connection(
+        self, address: tuple[str, int], timeout: float | None, **_: object
+    ) -> _Socket:
         """Connect to a service; takes the place of urllib3's function of that name."""
+        self.connect_timeouts.append(timeout)
         if self.connect:
             self.connect(address)
         service = {port: name for name, port in PORTS.items()}.get(address[1], "proxy")
-        return _Socket(service, self._answer)
+        return _Socket(service, self._answer, self.read_timeouts)
 
     def count(self, service: str) -> int:
         """Return how many requests a service has received."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from concurrent.futures import wait
 from datetime import date
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
+from tap_amazon_appstore import access
 from tap_amazon_appstore.access import check_access
 from tests.unit.amazon import Amazon, Request, Response, response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from concurrent.futures import Future
 
     from tap_amazon_appstore.streams import ReportStream
 
@@ -125,6 +129,25 @@ def test_a_failed_sign_in_is_the_only_outcome(
     assert not is_ok
     assert [line[:41] for line in lines.values()] == ["ERROR Login with Amazon: sign-in failed ("]
     assert amazon.count("api") == 0
+
+
+def test_the_checks_have_the_time_that_signing_in_has_left(
+    amazon: Amazon, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def wait_for(futures: Iterable[Future[Any]], timeout: float) -> None:
+        waits.append(timeout)
+        wait(futures)
+
+    clock = iter([100.0, 104.0])
+    monkeypatch.setattr(access, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(access, "wait", wait_for)
+
+    is_ok, _ = check(amazon, caplog, seconds=7)
+
+    assert is_ok
+    assert waits == [7, 3]
 
 
 @pytest.mark.parametrize("silent", ["lwa", "api"])

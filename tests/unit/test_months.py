@@ -10,6 +10,7 @@ import pytest
 from tap_amazon_appstore.months import (
     add_months,
     current_month,
+    first_day,
     look_back,
     months_between,
     parse_month,
@@ -50,6 +51,13 @@ def test_the_month_of_a_date_or_time_is_the_one_written(text: str) -> None:
 def test_what_is_no_date_has_no_month(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         parse_month(text)
+
+
+@pytest.mark.parametrize(
+    ("period", "day"), [("2024-03", MARCH), ("2024-01", JANUARY), ("2024", JANUARY)]
+)
+def test_a_period_begins_on_the_first_day_of_its_month_or_year(period: str, day: date) -> None:
+    assert first_day(period) == day
 
 
 @pytest.mark.parametrize(

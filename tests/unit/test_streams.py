@@ -52,25 +52,32 @@ def client() -> MemoryClient:
     return client
 
 
-def batches(path: Path, format_: str) -> dict[str, Any]:
+def batches(path: Path, format_: str, size: int = 3) -> dict[str, Any]:
     encoding = (
         {"format": format_, "compression": "gzip"} if format_ == "jsonl" else {"format": format_}
     )
     storage = {"root": path.as_uri()}
-    return {"batch_config": {"encoding": encoding, "storage": storage, "batch_size": 3}}
+    return {"batch_config": {"encoding": encoding, "storage": storage, "batch_size": size}}
+
+
+def urls(finished: Finished, stream: str = "sales") -> list[str]:
+    return [
+        url
+        for message in finished.messages
+        if message["type"] == "BATCH" and message["stream"] == stream
+        for url in message["manifest"]
+    ]
+
+
+def rows_in_file(url: str) -> int:
+    path = Path(url.removeprefix("file://"))
+    if path.suffix == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    return len(gzip.decompress(path.read_bytes()).splitlines())
 
 
 def rows_in_files(finished: Finished, stream: str) -> int:
-    count = 0
-    for message in finished.messages:
-        if message["type"] == "BATCH" and message["stream"] == stream:
-            for url in message["manifest"]:
-                path = Path(url.removeprefix("file://"))
-                if path.suffix == ".parquet":
-                    count += pq.read_metadata(path).num_rows
-                else:
-                    count += len(gzip.decompress(path.read_bytes()).splitlines())
-    return count
+    return sum(map(rows_in_file, urls(finished, stream)))
 
 
 def logged_counts(finished: Finished) -> dict[str, int]:
@@ -150,9 +157,7 @@ def test_files_that_are_not_announced_fail_the_stream(
     client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_MappedOutput, "_complete", lambda _: iter(()))
-    options = batches(tmp_path, "jsonl")
-    options["batch_config"]["batch_size"] = 100
-    finished = run(client, **options)
+    finished = run(client, **batches(tmp_path, "jsonl", size=100))
     assert finished.failures == [
         "sales: 12 of 12 records were not written. This is a bug; please report it."
     ]
@@ -382,8 +387,12 @@ def test_an_empty_response_is_a_warning(client: MemoryClient) -> None:
 @pytest.mark.parametrize("stream", STREAM_NAMES)
 def test_a_stream_without_any_report_is_a_warning(stream: str) -> None:
     finished = run(MemoryClient(), selected=[stream])
-    (warning,) = finished.log("WARNING")
-    assert warning.startswith(f"{stream}: no report found in any requested month. Check start_date")
+    assert finished.log("WARNING") == [
+        (
+            f"{stream}: no report found in any requested month. Check start_date, and which account the "
+            "client ID belongs to."
+        )
+    ]
 
 
 # ----------------------------------------------------------------------------------- failures
@@ -535,37 +544,23 @@ def test_files_have_at_most_batch_size_rows(
     client: MemoryClient, tmp_path: Path, format_: str
 ) -> None:
     finished = run(client, **batches(tmp_path, format_))
-    counts = [
-        rows_in_files(Finished(json.dumps(message).encode(), [], []), "sales")
-        for message in finished.messages
-        if message["type"] == "BATCH"
-    ]
-    assert counts == [3, 1] * 3
+    assert [*map(rows_in_file, urls(finished))] == [3, 1] * 3
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "parquet"])
 def test_no_row_of_a_month_in_many_chunks_and_files_is_lost(tmp_path: Path, format_: str) -> None:
     client = MemoryClient()
     client.publish("2024-01", rows=1000)
-    options = batches(tmp_path, format_)
-    options["batch_config"]["batch_size"] = 90
-    finished = run(client, **options)
-    files = [message for message in finished.messages if message["type"] == "BATCH"]
-    assert len(files) == 12
+    finished = run(client, **batches(tmp_path, format_, size=90))
+    assert len(urls(finished)) == 12
     assert rows_in_files(finished, "sales") == logged_counts(finished)["sales"] == 1000
 
 
 @pytest.mark.parametrize("format_", ["jsonl", "parquet"])
 def test_a_later_run_overwrites_no_file(client: MemoryClient, tmp_path: Path, format_: str) -> None:
     client.has_versions = False
-    runs = [run(client, **batches(tmp_path, format_)) for _ in range(2)]
-    urls = [
-        message["manifest"][0]
-        for finished in runs
-        for message in finished.messages
-        if message["type"] == "BATCH"
-    ]
-    assert len(urls) == len({*urls}) > 2
+    first, second = (urls(run(client, **batches(tmp_path, format_))) for _ in range(2))
+    assert len({*first, *second}) == len(first) + len(second) > 2
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not remove open files")

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import itertools
 import time
-from datetime import datetime, timezone
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_amazon_appstore.reading.line_ids import normalize_time
-from tap_amazon_appstore.reading.timestamps import TimestampReader, parse_timestamp
+from tap_amazon_appstore.reading.timestamps import (
+    _COMMON_OFFSETS,
+    TimestampReader,
+    parse_timestamp,
+)
 from tests.data import sale
 from tests.reading import NOT_DATES, anything, property_test, read_cell, read_rows, timeish
 
@@ -59,6 +63,25 @@ def test_documented_and_observed_formats_are_read(cell: str, at: str, day: str) 
 
 
 # -------------------------------------------------------------------------------- abbreviations
+
+
+def test_common_offsets_are_those_of_the_time_zone_database() -> None:
+    times = [
+        datetime(2024, month, 1, tzinfo=ZoneInfo(name))
+        for name in available_timezones()
+        for month in (1, 7)
+    ]
+    known = {(time_.tzname(), time_.utcoffset()) for time_ in times}
+    # Abbreviations that the database has dropped, or does in other versions.
+    dropped = {"BRT": -3, "BRST": -2, "AMT": -4, "MET": 1, "MEST": 2}
+
+    others = {
+        name: hours
+        for name, hours in _COMMON_OFFSETS.items()
+        if (name, timedelta(hours=hours)) not in known
+    }
+
+    assert others.items() <= dropped.items()
 
 
 @st.composite
