@@ -1,22 +1,16 @@
-"""The files that the command reads: configuration, state and catalog."""
+"""Files that the command is given: configuration, state and catalog; errors name them."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any
 
-from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigurationError
 from singer_sdk.singerlib import Catalog
-from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import click
-    from singer_sdk.plugin_base import _ConfigInput
+    from collections.abc import Callable, Sequence
 
 # Levels of a JSON document; no state or configuration has more than a dozen.
 _MAX_DEPTH = 100
@@ -24,78 +18,12 @@ _MAX_DEPTH = 100
 _GENERATE = "Generate a catalog with `--discover`."
 
 
-class TapWithFiles(Tap):
-    """A tap that names the file that is invalid, and why."""
+def check_config(path: str) -> None:
+    """Check that a configuration file is a JSON object.
 
-    stream_classes: ClassVar[Sequence[Any]]
-    """The classes of the tap's streams."""
-
-    @override
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Load the state of an earlier run; what is not understood is read again, with a warning."""
-        bookmarks = state.get("bookmarks")
-        if bookmarks is None:
-            return
-        if not isinstance(bookmarks, dict):
-            self.logger.warning("state: bookmarks is not a JSON object; reading from start_date")
-            bookmarks = {}
-        for name, bookmark in bookmarks.items():
-            if not isinstance(bookmark, dict):
-                self.logger.warning(
-                    "%s: the state of this stream is not a JSON object; reading from start_date",
-                    name,
-                )
-        # The SDK would fail at progress markers and partitions in another form, and the streams
-        # have neither.
-        unused = {"partitions", "progress_markers"}
-        readable = {
-            name: {key: value for key, value in bookmark.items() if key not in unused}
-            for name, bookmark in bookmarks.items()
-            if isinstance(bookmark, dict)
-        }
-        super().load_state({"bookmarks": readable})
-
-    @classmethod
-    @override
-    def invoke(cls, **options: Any) -> None:
-        """Run the tap.
-
-        Raises:
-            ConfigurationError: state or catalog is invalid.
-        """
-        for option in ("state", "catalog"):
-            if (file := options.get(option)) is not None:
-                name = f"--{option} {file.name}"
-                try:
-                    text = file.read()
-                except UnicodeError:
-                    message = f"{name} is not UTF-8"
-                    raise ConfigurationError(message) from None
-                is_empty = option == "state" and not text.strip()
-                content = {} if is_empty else _parse_object(name, text)
-                if option == "catalog":
-                    _check_catalog(name, content, [stream.name for stream in cls.stream_classes])
-                options[option] = None if is_empty else io.StringIO(text)
-        cls.run(**options)
-
-    @classmethod
-    def run(cls, **options: Any) -> None:  # noqa: ANN401
-        """Run the tap with files that have been checked."""
-        super().invoke(**options)
-
-    @classmethod
-    @override
-    def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
-    ) -> _ConfigInput:
-        """Read the configuration files, and name the one that is invalid."""
-        for path in value:
-            if path != "ENV":
-                _check_config(path)
-        return super().cb_config(ctx, param, value)
-
-
-def _check_config(path: str) -> None:
+    Raises:
+        ConfigurationError: it is not, or cannot be read.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
@@ -103,6 +31,54 @@ def _check_config(path: str) -> None:
         message = f"--config {path} could not be read: {problem}"
         raise ConfigurationError(message) from None
     _parse_object(f"--config {path}", text)
+
+
+def read_state(file: IO[str]) -> dict[str, Any]:
+    """Return the content of a state file; none of an empty one.
+
+    Raises:
+        ConfigurationError: it is not a JSON object.
+    """
+    name = f"--state {file.name}"
+    text = _read(file, name)
+    return _parse_object(name, text) if text.strip() else {}
+
+
+def read_catalog(file: IO[str], streams: Sequence[str]) -> dict[str, Any]:
+    """Return the content of a catalog file.
+
+    Raises:
+        ConfigurationError: it is not a catalog of the tap's `streams`.
+    """
+    name = f"--catalog {file.name}"
+    content = _parse_object(name, _read(file, name))
+    _check_catalog(name, content, streams)
+    return content
+
+
+def usable_bookmarks(bookmarks: object, warn: Callable[[str], None]) -> dict[str, Any]:
+    """Return what the streams and the SDK can use of the state's `bookmarks`; warn of the rest."""
+    if not isinstance(bookmarks, dict):
+        warn("state: bookmarks is not a JSON object; reading from start_date")
+        return {}
+    usable = {}
+    for name, bookmark in bookmarks.items():
+        if isinstance(bookmark, dict):
+            # The SDK would fail at progress markers and partitions in another form, and the streams
+            # have neither.
+            unused = {"partitions", "progress_markers"}
+            usable[name] = {key: value for key, value in bookmark.items() if key not in unused}
+        else:
+            warn(f"{name}: the state of this stream is not a JSON object; reading from start_date")
+    return usable
+
+
+def _read(file: IO[str], name: str) -> str:
+    try:
+        return file.read()
+    except UnicodeError:
+        message = f"{name} is not UTF-8"
+        raise ConfigurationError(message) from None
 
 
 def _parse_object(name: str, text: str) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigurationError, FatalSyncError, SingerSDKError
@@ -27,7 +26,7 @@ from tap_amazon_appstore.config import (
 )
 from tap_amazon_appstore.connection_errors import FatalConnectionError
 from tap_amazon_appstore.errors import describe_unexpected_error
-from tap_amazon_appstore.files import TapWithFiles
+from tap_amazon_appstore.files import check_config, read_catalog, read_state, usable_bookmarks
 from tap_amazon_appstore.http import hide_library_logs
 from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
 from tap_amazon_appstore.output.messages import MessageWriter, OutputError
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     import click
     from singer_sdk import Stream
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_amazon_appstore.streams import ReportStream
 
@@ -55,7 +55,7 @@ class _RunStopped(BaseException):
     """Ends a run past the SDK's handlers of exceptions: its failure is already recorded."""
 
 
-class TapAmazonAppstore(TapWithFiles):
+class TapAmazonAppstore(Tap):
     """Singer tap for the Amazon Appstore: sales, subscriptions and earnings reports."""
 
     name = "tap-amazon-appstore"
@@ -78,21 +78,43 @@ class TapAmazonAppstore(TapWithFiles):
 
     @classmethod
     @override
-    def run(cls, **options: Any) -> None:
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the configuration files, and name the one that is invalid."""
+        for path in value:
+            if path != "ENV":
+                check_config(path)
+        return super().cb_config(ctx, param, value)
+
+    @classmethod
+    @override
+    def invoke(
+        cls,
+        *,
+        config: Any = None,
+        state: IO[str] | None = None,
+        catalog: IO[str] | None = None,
+        **options: Any,
+    ) -> None:
         # As `Tap.invoke`, but to the end of all streams.
-        super(Tap, cls).invoke(about=options["about"], about_format=options["about_format"])
+        files = {
+            "state": state and read_state(state),
+            "catalog": catalog and read_catalog(catalog, [s.name for s in cls.stream_classes]),
+        }
+        super(Tap, cls).invoke(**options)
         cls.print_version(print_fn=cls.logger.info)
-        config, state, catalog = options["config"], options["state"], options["catalog"]
-        tap = cls(
-            config=config.config,
-            state=state and json.load(state),
-            catalog=catalog and json.load(catalog),
-            parse_env_config=config.parse_env,
-        )
+        tap = cls(config=config.config, parse_env_config=config.parse_env, **files)
         with suppress(_RunStopped):
             tap.sync_all()
         if tap.failures:
             raise FatalSyncError(" ".join(tap.failures))
+
+    @override
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Load the state of an earlier run; what is not understood is read again, with a warning."""
+        if (bookmarks := state.get("bookmarks")) is not None:
+            super().load_state({"bookmarks": usable_bookmarks(bookmarks, self.logger.warning)})
 
     def initialize_bookmarks(self) -> None:
         """Add the streams without a bookmark to the state, as null.
