@@ -57,8 +57,8 @@ def client(amazon: Amazon) -> ReportingClient:
 
 
 @pytest.fixture(autouse=True)
-def closed_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Close the downloads of a test, each of which has been made once."""
+def files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[IO[bytes]]]:
+    """The downloads of a test, each of which has been made once; they are closed after it."""
     files: list[IO[bytes]] = []
 
     def spool(**_: object) -> IO[bytes]:
@@ -66,13 +66,18 @@ def closed_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return files[-1]
 
     monkeypatch.setattr("tempfile.TemporaryFile", spool)
-    yield
-    for thread in threading.enumerate():
-        # One that still reads ahead would ask the next test's Amazon.
-        if thread.name.startswith("fetch-"):
-            thread.join(10)
+    yield files
+    # A thread that still reads ahead would ask the next test's Amazon.
+    join_threads()
     for file in files:
         file.close()
+
+
+def join_threads() -> None:
+    """Wait for the downloads that are under way."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("fetch-"):
+            thread.join(10)
 
 
 def accept(_: IO[bytes], *, is_complete: bool) -> None:
@@ -340,6 +345,16 @@ def test_without_a_condition_304_is_not_unchanged(
     assert failure(client).startswith("HTTP 304 from the bucket for the presigned URL; 6 attempts")
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 416, 503])
+def test_an_error_in_answer_to_a_condition_is_not_unchanged(
+    amazon: Amazon, client: ReportingClient, status: int
+) -> None:
+    amazon.put("bucket", response(status))
+
+    assert fetch(client, VERSION) is Outcome.UNCHANGED
+    assert amazon.count("bucket") == 2
+
+
 def test_headers_identify_a_version_if_conditions_are_ignored(
     amazon: Amazon, client: ReportingClient
 ) -> None:
@@ -449,7 +464,10 @@ def test_denied_access_says_what_to_check_and_how_to_do_without(
         (response(200, "[" * 30_000), "contains no https URL"),
         (response(200, "https://example.com/" + "a" * 70_000), "127.0.0.1 is longer than 64 KB."),
         (response(201, "https://example.com/"), "HTTP 201 from the Reporting API. Check api_url."),
+        (response(299, ""), "HTTP 299 from the Reporting API. Check api_url."),
+        (response(300, ""), "HTTP 300 from the Reporting API (a redirect, which is not followed)."),
         (response(302, "", Location="https://example.com/"), "(a redirect, which is not followed)"),
+        (response(399, ""), "HTTP 399 from the Reporting API (a redirect, which is not followed)."),
         (response(418, "[]"), "HTTP 418 from the Reporting API. Check api_url."),
         (response(400, '{"Message": null}'), "HTTP 400 from the Reporting API. Check api_url."),
         (response(407, "no"), "no connection through the proxy (HTTP 407). Check HTTPS_PROXY"),
@@ -711,19 +729,26 @@ def test_failures_that_take_long_are_tried_five_times(
 # ----------------------------------------------------------------------------------- many periods
 
 
-def publish_slowly(amazon: Amazon, slow: str, go_on: threading.Event) -> None:
-    """Let the download of one period wait for an event; the files contain their URLs."""
+def publish_slowly(amazon: Amazon, slow: str, go_on: threading.Event) -> threading.Event:
+    """Let the download of one period wait for an event; the files contain their URLs.
+
+    Returns:
+        What is set when that download has begun.
+    """
+    has_begun = threading.Event()
 
     def name_file(request: Request) -> Response:
         return response(200, f"http://127.0.0.1:3{request.target}")
 
     def answer(request: Request) -> Response:
         if request.target.endswith(slow):
+            has_begun.set()
             go_on.wait(10)
         return response(200, request.target[-7:])
 
     amazon.always("api", name_file)
     amazon.always("bucket", answer)
+    return has_begun
 
 
 def test_periods_come_in_order_whichever_is_downloaded_first(
@@ -774,19 +799,23 @@ def test_a_few_periods_are_downloaded_ahead_and_no_more(
     results.close()  # type: ignore[attr-defined]
 
 
-def test_closing_the_iterator_waits_for_no_download(
-    amazon: Amazon, client: ReportingClient
+def test_closing_the_iterator_waits_for_no_download_and_leaves_no_file(
+    amazon: Amazon, client: ReportingClient, files: list[IO[bytes]]
 ) -> None:
     go_on = threading.Event()
-    publish_slowly(amazon, "2024/02", go_on)
+    has_begun = publish_slowly(amazon, "2024/02", go_on)
     results = client.fetch_all("sales", ["2024-01", "2024-02"], {}, accept)
-    next(results)
+    _, first = next(results)
+    assert has_begun.wait(10)
     started = time.monotonic()
 
     results.close()  # type: ignore[attr-defined]
 
     assert time.monotonic() - started < 5
+    assert content(first) == b"2024/01"
     go_on.set()
+    join_threads()
+    assert [file.closed for file in files] == [False, True]
 
 
 def test_a_machine_without_threads_is_named(

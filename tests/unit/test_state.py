@@ -118,6 +118,11 @@ def test_a_bookmark_in_the_future_is_the_current_month_and_a_warning() -> None:
     ]
 
 
+def test_the_current_month_is_not_in_the_future() -> None:
+    read = Read(bookmark("2024-06-01"))
+    assert (read.state.bookmark, read.warnings) == (NOW, [])
+
+
 @pytest.mark.parametrize("value", ["", "soon", "2024-13-01", 5, [], {"a": 1}, True, "2024"])
 def test_a_bookmark_that_is_not_a_date_reads_everything_again(value: object) -> None:
     read = Read(bookmark(value, files={"2024-01-01": file(), "2024-02-01": file()}))
@@ -144,11 +149,10 @@ def test_a_bookmark_that_is_not_a_date_reads_everything_again(value: object) -> 
     ],
 )
 def test_file_versions_that_cannot_be_sent_are_read_again(files: object) -> None:
-    valid = {"2024-05-01": file()}
-    read = Read(
-        bookmark("2024-05-01", files={**valid, **files} if isinstance(files, dict) else files)
-    )
-    assert [*read.state.files] == (["2024-05"] if isinstance(files, dict) else [])
+    if isinstance(files, dict):
+        files = {"2024-03-01": file(), **files, "2024-05-01": file()}
+    read = Read(bookmark("2024-05-01", files=files))
+    assert [*read.state.files] == (["2024-03", "2024-05"] if isinstance(files, dict) else [])
     assert len(read.warnings) == (1 if files else 0)
 
 
@@ -156,6 +160,7 @@ def test_months_before_the_first_covered_one_are_uncovered() -> None:
     entry = Read(start=APRIL).complete(APRIL)
     assert Read(entry, start=JANUARY, lookback=0).state.uncovered == (JANUARY, MARCH)
     assert Read(entry, start=APRIL).state.uncovered is None
+    assert Read(entry, start=MAY).state.uncovered is None
     # The lookback reads some of them.
     assert Read(entry, start=JANUARY, lookback=2).state.uncovered == (JANUARY, JANUARY)
 
@@ -167,7 +172,7 @@ def test_a_state_without_a_first_month_covers_the_start() -> None:
 
 
 def test_a_later_start_leaves_the_months_before_it_uncovered() -> None:
-    entry = Read(bookmark("2024-01-01", first_month="2023-01-01"), start=APRIL).complete(APRIL)
+    entry = Read(bookmark("2024-02-01", first_month="2023-01-01"), start=APRIL).complete(APRIL)
     assert entry["first_month"] == "2024-04-01"
 
 

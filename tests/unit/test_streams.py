@@ -356,6 +356,18 @@ def test_a_gap_that_an_earlier_run_left_open_is_a_warning() -> None:
     assert lines(run(client, state), "WARNING")[0].startswith("sales 2024-02 to 2024-03: no report")
 
 
+def test_months_before_the_first_report_are_no_gap_in_later_runs_either() -> None:
+    client = MemoryClient()
+    client.publish("2024-03")
+    finished = run(client, run(client).state)
+    assert lines(finished, "INFO") == [
+        "sales 2024-01 to 2024-02: no report",
+        "sales 2024-04 to 2024-05: no report",
+    ]
+    assert "sales 2024-03 (month 3 of 5): unchanged" in finished.log("INFO")
+    assert not finished.log("WARNING")
+
+
 def test_a_report_that_is_gone_is_a_warning(client: MemoryClient) -> None:
     state = run(client).state
     del client.files["sales", "2024-02"]
