@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Literal, cast
 
 from tap_amazon_appstore.errors import is_out_of_resources
@@ -25,7 +26,7 @@ from tap_amazon_appstore.reading.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tap_amazon_appstore.reading.header import Layout
 
@@ -239,12 +240,11 @@ def _read_zip(file: IO[bytes], layout: Layout) -> tuple[FileFormat, UnreadableRe
         for info in members:
             with archive.open(info) as member:
                 text = _TextCheck(repr(info.filename[:_MAX_QUOTED]), layout)
-                for piece in allowance.read(member):
-                    text.feed(piece)
+                text.read(allowance.read(member))
             if _is_hidden(info):
                 continue
             if _is_csv(info, text):
-                parts.append(PartFormat(text.name, text.encoding(), info))
+                parts.append(PartFormat(text.name, text.encoding, info))
                 problem = problem or text.problem
             else:
                 others.append(text.name)
@@ -315,30 +315,23 @@ def _check_gzip(file: IO[bytes], layout: Layout, *, is_complete: bool) -> FileFo
     size_of_last = int.from_bytes(file.read(4), "little")
     file.seek(0)
     text = _TextCheck("the gzip file", layout)
-    size = 0
     try:
         with gzip.GzipFile(fileobj=file) as member:
-            for piece in _Allowance(length).read(member):  # type: ignore[arg-type]
-                size += len(piece)
-                text.feed(piece)
+            text.read(_Allowance(length).read(member))  # type: ignore[arg-type]
     except (OSError, EOFError, zlib.error) as error:
         message = f"the download is an incomplete or damaged gzip file ({str(error)[:_MAX_QUOTED]})"
         raise BrokenDownloadError(message) from None
-    if size & 0xFFFFFFFF != size_of_last and not is_complete:
+    if text.size & 0xFFFFFFFF != size_of_last and not is_complete:
         # Each member has a checksum, but nothing tells which one is the last.
         message = "the download is a gzip file of several members and may be incomplete"
         raise BrokenDownloadError(message)
     text.expect_report("the gzip file contains")
-    return FileFormat("gzip", [PartFormat(text.name, text.encoding())], size)
+    return FileFormat("gzip", [PartFormat(text.name, text.encoding)], text.size)
 
 
 def _check_text(file: IO[bytes], start: bytes, layout: Layout, *, is_complete: bool) -> FileFormat:
     text = _TextCheck("the CSV file", layout)
-    size = len(start)
-    text.feed(start)
-    while piece := file.read(_CHUNK):
-        size += len(piece)
-        text.feed(piece)
+    text.read(chain([start], iter(lambda: file.read(_CHUNK), b"")))
     if _CONTROL.search(start.lstrip().partition(b"\n")[0]):
         # Such as a ZIP without its signature, whose members are not compressed.
         text.has_header = False
@@ -346,7 +339,7 @@ def _check_text(file: IO[bytes], start: bytes, layout: Layout, *, is_complete: b
     if not is_complete:
         message = "the download is a CSV file and may be incomplete (no Content-Length)"
         raise BrokenDownloadError(message)
-    return FileFormat("csv", [PartFormat(text.name, text.encoding())], size)
+    return FileFormat("csv", [PartFormat(text.name, text.encoding)], text.size)
 
 
 class _Allowance:
@@ -384,21 +377,25 @@ class _TextCheck:
         """Whether its first line is the report's header."""
         self.problem: UnreadableReportError | None = None
         """What is wrong with its first line, if there is one."""
+        self.encoding = "utf-8"
+        self.size = 0
+        """Bytes."""
         self._layout = layout
         self._start = b""
-        self._utf8: codecs.IncrementalDecoder | None = codecs.getincrementaldecoder("utf-8")()
 
-    def feed(self, piece: bytes) -> None:
-        """Take the next bytes."""
-        if not self._start:
-            self._start = piece[:1000]
-            self._check_start(piece)
-        self._decode(piece)
-
-    def encoding(self) -> str:
-        """Return the encoding of the whole file, after its end."""
-        self._decode(b"", final=True)
-        return "cp1252" if self._utf8 is None else "utf-8"
+    def read(self, pieces: Iterable[bytes]) -> None:
+        """Read the whole file."""
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for piece in chain(pieces, [b""]):
+            if not self._start:
+                self._start = piece[:1000]
+                self._check_start(piece)
+            self.size += len(piece)
+            if self.encoding == "utf-8":
+                try:
+                    decoder.decode(piece, final=not piece)
+                except UnicodeDecodeError:
+                    self.encoding = "cp1252"
 
     def expect_report(self, place: str) -> None:
         """Raise why a download is not a report, beginning with `place`."""
@@ -408,13 +405,6 @@ class _TextCheck:
             raise self.problem
         message = f"{place} {_describe(self._start)} instead of this report"
         raise BrokenDownloadError(message)
-
-    def _decode(self, piece: bytes, *, final: bool = False) -> None:
-        if self._utf8 is not None:
-            try:
-                self._utf8.decode(piece, final)
-            except UnicodeDecodeError:
-                self._utf8 = None
 
     def _check_start(self, start: bytes) -> None:
         try:
