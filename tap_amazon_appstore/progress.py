@@ -5,24 +5,20 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
-from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_T = TypeVar("_T")
-
-# Rows between two looks at the clock.
-_ROWS = 1000
+    from tap_amazon_appstore.reading.reader import Chunk
 
 
 class Progress:
     """How far a stream is; shows nothing."""
 
-    def watch(self, rows: Iterator[_T]) -> Iterator[_T]:
-        """Pass rows on, and count them."""
-        return rows
+    def watch(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Pass chunks on, and count their rows."""
+        return chunks
 
     def finish_month(self) -> None:
         """Count a month."""
@@ -36,12 +32,14 @@ class _Bar(Progress):
         self._rows = 0
         self._started = time.monotonic()
 
-    def watch(self, rows: Iterator[_T]) -> Iterator[_T]:
-        while chunk := list(islice(rows, _ROWS)):
-            yield from chunk
-            self._rows += len(chunk)
+    def watch(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        for chunk in chunks:
+            yield chunk
+            self._rows += chunk.rows
             rate = self._rows / (time.monotonic() - self._started)
-            self._bar.set_postfix_str(f"{self._rows:,} rows, {rate:,.0f} rows/s")
+            text = f"{self._rows:,} rows, {rate:,.0f} rows/s"
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(0)
 
     def finish_month(self) -> None:
         self._bar.update()
@@ -56,5 +54,5 @@ def show_progress(stream: str, months: int) -> Iterator[Progress]:
     from tqdm import tqdm  # noqa: PLC0415
     from tqdm.contrib.logging import logging_redirect_tqdm  # noqa: PLC0415
 
-    with logging_redirect_tqdm(), tqdm(total=months, desc=stream, unit="month") as bar:
+    with logging_redirect_tqdm(), tqdm(total=months, desc=stream, unit="month", miniters=0) as bar:
         yield _Bar(bar)
