@@ -57,6 +57,8 @@ def check_access(
             log.error("Login with Amazon did not respond within %.0f s. Check auth_url.", seconds)
             return False
         if error := sign_in.exception():
+            if not isinstance(error, FatalSyncError):
+                raise error
             log.error("%s", error)
             return False
         checks = {

@@ -14,6 +14,7 @@ import pytest
 
 from tap_amazon_appstore import access
 from tap_amazon_appstore.access import check_access
+from tap_amazon_appstore.client import ReportingClient
 from tests.unit.amazon import Amazon, Request, Response, response
 
 if TYPE_CHECKING:
@@ -129,6 +130,20 @@ def test_a_failed_sign_in_is_the_only_outcome(
     assert not is_ok
     assert [line[:41] for line in lines.values()] == ["ERROR Login with Amazon: sign-in failed ("]
     assert amazon.count("api") == 0
+
+
+def test_an_unexpected_error_of_signing_in_is_not_logged_with_its_text(
+    amazon: Amazon, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("secret")  # noqa: EM101
+
+    monkeypatch.setattr(ReportingClient, "sign_in", fail)
+
+    with pytest.raises(KeyError):
+        check(amazon, caplog)
+
+    assert "secret" not in caplog.text
 
 
 def test_the_checks_have_the_time_that_signing_in_has_left(
