@@ -27,6 +27,8 @@ from tap_amazon_appstore.tap import TapAmazonAppstore
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import requests
+
 # At most 3 requests a second.
 _PAUSE = 0.4
 
@@ -81,11 +83,11 @@ def probe(config: Mapping[str, str]) -> Iterator[str]:
         time.sleep(_PAUSE)
         try:
             url = f"{base}/api/appstore/download/report/{path}"
-            answer = session.ask("GET", url, auth=login)
-            body = answer.body.decode("utf-8", "replace").strip().strip("\"'")
-            is_url = answer.status == codes.ok and is_secure(body)
-            content = "a URL" if is_url else f'"{redact(body)}"' if body else "no body"
-            yield f"{path}: {_describe(answer.status, answer.headers)}, {content}"
+            response, content = session.ask("GET", url, auth=login)
+            body = content.decode("utf-8", "replace").strip().strip("\"'")
+            is_url = response.status_code == codes.ok and is_secure(body)
+            found = "a URL" if is_url else f'"{redact(body)}"' if body else "no body"
+            yield f"{path}: {_describe(response)}, {found}"
             if is_url:
                 yield from _probe_file(session, body)
         except SingerSDKError as error:
@@ -100,19 +102,18 @@ def _probe_file(session: Session, url: str) -> Iterator[str]:
             if len(head) >= _HEAD:
                 break
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "text")
-    described = _describe(response.status_code, response.headers)
     headers = ", ".join(
         f"{name} {'yes' if name in response.headers else 'no'}"
         for name in ("Content-Length", "ETag", "Last-Modified")
     )
-    yield f"  file: {described}, {kind if head else 'empty'}, {headers}"
+    yield f"  file: {_describe(response)}, {kind if head else 'empty'}, {headers}"
     if response.status_code == codes.ok and kind in {"ZIP", "gzip", "text"}:
         yield f"  {_describe_text(*_open(bytes(head), kind))}"
 
 
-def _describe(status: int, headers: Mapping[str, str]) -> str:
-    kind = re.sub(r"[^\w/+.;= -]", "", headers.get("Content-Type", "no content type"))
-    return f"HTTP {status}, {kind[:60]}"
+def _describe(response: requests.Response) -> str:
+    kind = re.sub(r"[^\w/+.;= -]", "", response.headers.get("Content-Type", "no content type"))
+    return f"HTTP {response.status_code}, {kind[:60]}"
 
 
 def _open(head: bytes, kind: str) -> tuple[str, bytes]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
-from datetime import datetime, timedelta, timezone
+import time
 from typing import TYPE_CHECKING, Any
 
 from requests import codes
-from singer_sdk.authenticators import OAuthAuthenticator
 from singer_sdk.exceptions import FatalSyncError
-from typing_extensions import override
 
 from tap_amazon_appstore.connection_errors import FatalConnectionError
 from tap_amazon_appstore.http import Session, check_status
-from tap_amazon_appstore.patience import Patience
 
 if TYPE_CHECKING:
     import requests
+
+    from tap_amazon_appstore.patience import Patience
 
 SCOPE = "adx_reporting::appstore:marketer"
 
@@ -28,7 +28,8 @@ _USABLE_LIFE = 0.9
 # What a header can carry.
 _TOKEN = re.compile("[!-~]+")
 
-# Longest credible life of a token, in seconds; Amazon's tokens live an hour.
+# Seconds that Amazon's tokens live, and the longest credible life of one.
+_USUAL_LIFE = 3600
 _MAX_LIFE = 24 * 3600
 
 _HINTS = {
@@ -42,7 +43,7 @@ _HINTS = {
 }
 
 
-class LoginWithAmazon(OAuthAuthenticator):
+class LoginWithAmazon:
     """Adds a bearer token to requests; all threads share one token."""
 
     def __init__(
@@ -52,7 +53,7 @@ class LoginWithAmazon(OAuthAuthenticator):
         client_secret: str,
         auth_url: str,
         user_agent: str,
-        patience: Patience | None = None,
+        patience: Patience,
     ) -> None:
         """Prepare to sign in; the first request does.
 
@@ -63,49 +64,33 @@ class LoginWithAmazon(OAuthAuthenticator):
             user_agent: the User-Agent header.
             patience: how long transient failures are waited for.
         """
-        super().__init__(
-            client_id=client_id,
-            client_secret=client_secret,
-            auth_endpoint=auth_url,
-            oauth_scopes=SCOPE,
-            default_expiration=3600,
-        )
-        self._lock = threading.RLock()
-        self._patience = patience or Patience()
-        self._http = Session(user_agent, self._patience)
-
-    @property
-    @override
-    def oauth_request_body(self) -> dict[str, Any]:
-        """The form that asks for a token."""
-        return {
+        self._form = {
             "grant_type": "client_credentials",
-            "client_id": self.client_id,
-            "client_secret": self.client_secret,
-            "scope": self.oauth_scopes,
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "scope": SCOPE,
         }
+        self._auth_url = auth_url
+        self._patience = patience
+        self._http = Session(user_agent, patience)
+        self._lock = threading.RLock()
+        self._header = ""
+        self._renew_at = -math.inf
 
-    @override
-    def authenticate_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token, fetched first if necessary; other threads wait for it."""
         with self._lock:
-            return super().authenticate_request(request)
+            if time.time() >= self._renew_at:
+                self.update_access_token()
+            request.headers["Authorization"] = self._header
+        return request
 
     def discard_token(self, request: requests.PreparedRequest) -> None:
         """Stop using the token of a refused request, unless another thread has renewed it."""
         with self._lock:
-            if request.headers.get("Authorization") == self.auth_headers.get("Authorization"):
-                self.last_refreshed = None
+            if request.headers.get("Authorization") == self._header:
+                self._renew_at = -math.inf
 
-    @override
-    def is_token_valid(self) -> bool:
-        """Return whether the token will live long enough for a request."""
-        if self.last_refreshed is None or self.expires_in is None:
-            return False
-        life = timedelta(seconds=self.expires_in * _USABLE_LIFE)
-        return datetime.now(timezone.utc) - self.last_refreshed < life
-
-    @override
     def update_access_token(self) -> None:
         """Fetch a token.
 
@@ -114,22 +99,21 @@ class LoginWithAmazon(OAuthAuthenticator):
         """
         try:
             self._patience.retry(self._request_token)
-        except FatalConnectionError:
-            raise
         except FatalSyncError as error:
             raise FatalConnectionError(*error.args) from None
 
     def _request_token(self) -> None:
-        requested_at = datetime.now(timezone.utc)
-        answer = self._http.ask("POST", self.auth_endpoint, data=self.oauth_request_body)
-        check_status(answer.status, answer.headers, "Login with Amazon")
-        content = _json_object(answer.body)
-        token = content.get("access_token")
-        if not (answer.status == codes.ok and isinstance(token, str) and _TOKEN.fullmatch(token)):
-            raise FatalConnectionError(_refusal(answer.status, content.get("error")))
-        self.access_token = token
-        self.expires_in = _seconds(content.get("expires_in")) or self._default_expiration
-        self.last_refreshed = requested_at
+        requested_at = time.time()
+        response, body = self._http.ask("POST", self._auth_url, data=self._form)
+        check_status(response, "Login with Amazon")
+        status, content = response.status_code, _json_object(body)
+        token, life = content.get("access_token"), content.get("expires_in")
+        if not (status == codes.ok and isinstance(token, str) and _TOKEN.fullmatch(token)):
+            raise FatalConnectionError(_refusal(status, content.get("error")))
+        if not (isinstance(life, (int, float)) and 0 < life <= _MAX_LIFE):
+            life = _USUAL_LIFE
+        self._header = f"Bearer {token}"
+        self._renew_at = requested_at + _USABLE_LIFE * life
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -138,15 +122,6 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _seconds(value: object) -> int | None:
-    """Return a number of seconds from 1 to a day, or None for anything else."""
-    try:
-        seconds = int(value)  # type: ignore[call-overload]
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return seconds if 0 < seconds <= _MAX_LIFE else None
 
 
 def _refusal(status: int, error: object) -> str:

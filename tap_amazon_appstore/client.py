@@ -12,10 +12,11 @@ import tempfile
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate
@@ -24,7 +25,7 @@ from singer_sdk.exceptions import FatalAPIError, FatalSyncError
 
 from tap_amazon_appstore.errors import RAISE_LIMITS, is_out_of_resources
 from tap_amazon_appstore.http import Session, check_status, is_complete, is_secure, redact
-from tap_amazon_appstore.patience import Patience, TransientError, subject
+from tap_amazon_appstore.patience import TransientError, subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
     import requests
 
     from tap_amazon_appstore.auth import LoginWithAmazon
-    from tap_amazon_appstore.http import Answer
-
-# "The API supports up to 3 requests per second" (Amazon's Reporting API page).
-_REQUESTS_PER_SECOND = 3.0
+    from tap_amazon_appstore.patience import Patience
 
 # Keeps requests apart that the network or a busy machine brings closer together than they were sent.
 _RATE_BUFFER_MS = 50
@@ -46,9 +44,6 @@ _AHEAD = 5
 
 # No report is older than the API; a version from the future would outdate every later one.
 _EARLIEST = datetime(2015, 1, 1, tzinfo=timezone.utc)
-
-HEADER_VALUE = re.compile("[!-~](?:[ -~]*[!-~])?")
-"""What a header of a request can carry."""
 
 # The bodies of "no report", text or JSON, in any case and with more words around them. Three
 # independent clients saw "Report not found"; the others are documented.
@@ -114,8 +109,8 @@ class ReportingClient:
         api_url: str,
         authenticator: LoginWithAmazon,
         user_agent: str,
-        requests_per_second: float = _REQUESTS_PER_SECOND,
-        patience: Patience | None = None,
+        requests_per_second: float,
+        patience: Patience,
     ) -> None:
         """Prepare to read; nothing is sent yet.
 
@@ -129,8 +124,8 @@ class ReportingClient:
         """
         self._api_url = api_url.rstrip("/")
         self._authenticator = authenticator
-        self._patience = patience or Patience()
-        self._session = Session(user_agent, self._patience)
+        self._patience = patience
+        self._session = Session(user_agent, patience)
         # Whole requests: 2.5 a second are 3 in 1.2 s.
         count = math.ceil(requests_per_second)
         rate = Rate(count, round(Duration.SECOND.value * count / requests_per_second))
@@ -153,8 +148,7 @@ class ReportingClient:
             RateLimitError: the account is rate-limited.
             FatalSyncError: the API did not answer the question.
         """
-        answer = self._ask(report, period)
-        return not (answer.is_no_report or answer.is_empty) and bool(answer.presigned_url())
+        return isinstance(self._ask(report, period), str)
 
     def fetch(
         self,
@@ -199,7 +193,7 @@ class ReportingClient:
 
         def fetch_ahead(count: int) -> None:
             for period in itertools.islice(waiting, count):
-                fetch = _submit(pool, self.fetch, report, period, known.get(period), check)
+                fetch = pool.submit(self.fetch, report, period, known.get(period), check)
                 fetches.append((period, fetch))
 
         try:
@@ -215,22 +209,20 @@ class ReportingClient:
             for _, fetch in fetches:
                 fetch.add_done_callback(_close)
 
-    def _ask(self, report: str, period: str) -> _ReportAnswer:
-        return self._patience.retry(lambda: self._ask_patiently(report, period))
+    def _ask(self, report: str, period: str) -> str | Outcome:
+        """Ask the API for a report, and return the URL of its file, or that there is none."""
+        return self._patience.retry(lambda: self._ask_once(report, period))
 
-    def _ask_patiently(self, report: str, period: str) -> _ReportAnswer:
-        """Ask the API for a report; a refused token gets one fresh one."""
-        answer = self._ask_once(report, period)
-        if answer.is_refusal:
-            self._authenticator.discard_token(answer.request)
-            answer = self._ask_once(report, period)
-        check_status(answer.status, answer.headers, "the Reporting API")
-        return answer
-
-    def _ask_once(self, report: str, period: str) -> _ReportAnswer:
+    def _ask_once(self, report: str, period: str) -> str | Outcome:
         path = f"/api/appstore/download/report/{report}/{period.replace('-', '/')}"
-        url = self._api_url + path
-        return _ReportAnswer(report, self._session.ask("GET", url, auth=self._admit))
+        ask = partial(self._session.ask, "GET", self._api_url + path, auth=self._admit)
+        response, body = ask()
+        try:
+            return _read_answer(report, response, body)
+        except AccessDeniedError:
+            # It may be the token that is refused: it gets one fresh one.
+            self._authenticator.discard_token(response.request)
+        return _read_answer(report, *ask())
 
     def _admit(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Wait for the request's turn and add the token.
@@ -257,21 +249,20 @@ class ReportingClient:
     def _download_once(
         self, report: str, period: str, known: FileVersion | None, check: Callable[..., Any]
     ) -> Download | Outcome:
-        answer = self._ask(report, period)
-        if answer.is_no_report:
-            return Outcome.NO_REPORT
-        if answer.is_empty:
-            return Outcome.EMPTY
+        url = self._ask(report, period)
+        if isinstance(url, Outcome):
+            return url
         conditions = _conditions(known)
-        with self._session.send("GET", answer.presigned_url(), headers=conditions) as response:
+        with self._session.send("GET", url, headers=conditions) as response:
             if response.status_code == codes.not_modified and conditions:
                 return Outcome.UNCHANGED
             if response.status_code == codes.ok:
-                version = _version(response)
+                headers = response.headers
+                version = FileVersion(headers.get("ETag"), headers.get("Last-Modified"))
                 # A proxy may drop the conditions, but the headers still identify the version.
                 is_known = version == known and any(version)
                 return Outcome.UNCHANGED if is_known else self._spool(response, version, check)
-            check_status(response.status_code, response.headers, "the bucket")
+            check_status(response, "the bucket")
             message = f"HTTP {response.status_code} from the bucket for the presigned URL"
             raise TransientError(message)
 
@@ -283,19 +274,17 @@ class ReportingClient:
         The file has no name: nothing of it stays behind, however the process ends.
         """
         try:
-            file = tempfile.TemporaryFile(prefix="tap-amazon-appstore-")  # noqa: SIM115
-            try:
+            with ExitStack() as stack:
+                file = stack.enter_context(tempfile.TemporaryFile(prefix="tap-amazon-appstore-"))
                 for chunk in self._session.read(response):
                     file.write(chunk)
                 file.flush()
                 size = file.tell()
-                if size:
-                    checked = check(file, is_complete=is_complete(response))
-                    return Download(file, version, _last_modified(version), size, checked)
-            except BaseException:
-                file.close()
-                raise
-            file.close()
+                if not size:
+                    return Outcome.EMPTY
+                checked = check(file, is_complete=is_complete(response))
+                stack.pop_all()
+                return Download(file, version, _last_modified(version), size, checked)
         except OSError as error:
             advice = (
                 RAISE_LIMITS
@@ -304,82 +293,69 @@ class ReportingClient:
             )
             message = f"the download could not be written to disk ({error.strerror}). {advice}"
             raise FatalSyncError(message) from None
-        return Outcome.EMPTY
 
 
-class _ReportAnswer:
-    """The API's response to a request for a report. All knowledge of its bodies is here."""
+def _read_answer(report: str, response: requests.Response, body: bytes) -> str | Outcome:
+    """Return the URL of a report's file, or that there is none, from the API's response.
 
-    def __init__(self, report: str, answer: Answer) -> None:
-        self.status = answer.status
-        self.headers = answer.headers
-        self.request = answer.request
-        self._report = report
-        self._text = answer.body.decode("utf-8", "replace").strip().removeprefix("\ufeff").strip()
+    Raises:
+        TransientError: the response may be another one later.
+        FatalAPIError: it contains neither, with what to check.
+    """
+    check_status(response, "the Reporting API")
+    status = response.status_code
+    text = body.decode("utf-8", "replace").strip().removeprefix("\ufeff").strip()
+    if any(known.search(text) for known in _NO_REPORT.get(status, ())):
+        return Outcome.NO_REPORT
+    if status in {codes.unauthorized, codes.forbidden}:
+        raise AccessDeniedError(_denial(report, status))
+    if status == codes.ok:
+        return _find_url(text) if text else Outcome.EMPTY
+    message = f"HTTP {status} from the Reporting API"
+    if 300 <= status < 400:  # noqa: PLR2004
+        message += " (a redirect, which is not followed)"
+    elif status == codes.bad_request and (quote := _quote(text)):
+        message += f': "{quote}"'
+    message += ". Check api_url."
+    raise FatalAPIError(message)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether it is a success without a body."""
-        return self.status == codes.ok and not self._text
 
-    @property
-    def is_no_report(self) -> bool:
-        """Whether there is no report: a known body, with a status that it is known with."""
-        return any(body.search(self._text) for body in _NO_REPORT.get(self.status, ()))
+def _find_url(text: str) -> str:
+    """Return the URL in a body: all of it, in quotes or not, or a value of a small JSON object."""
+    content = _json(text)
+    for value in content.values() if isinstance(content, dict) else [content]:
+        if isinstance(value, str) and is_secure(value):
+            return value
+    message = "the response of the Reporting API contains no https URL. Check api_url."
+    raise FatalAPIError(message)
 
-    @property
-    def is_refusal(self) -> bool:
-        """Whether the token is refused, or the account may not read this report."""
-        return self.status in {codes.unauthorized, codes.forbidden} and not self.is_no_report
 
-    def presigned_url(self) -> str:
-        """Return the URL of the file: the bare body, in quotes, or in a small JSON object.
+def _denial(report: str, status: int) -> str:
+    where = (
+        "the account's role and the profile's scope include"
+        if report == "earnings"
+        else "the account's role includes"
+    )
+    return (
+        f"access denied (HTTP {status}). Check that the security profile is attached to the "
+        f"Reporting API, and that {where} the {report} report; or deselect the stream (meltano "
+        "select --exclude, or selected: false in the catalog)."
+    )
 
-        Raises:
-            FatalAPIError: the response contains none, with what to check.
-        """
-        if self.status == codes.ok:
-            content = self._json()
-            values = content.values() if isinstance(content, dict) else [content]
-            for value in values:
-                if isinstance(value, str) and is_secure(value):
-                    return value
-            message = "the response of the Reporting API contains no https URL. Check api_url."
-            raise FatalAPIError(message)
-        if self.is_refusal:
-            raise AccessDeniedError(self._denial())
-        message = f"HTTP {self.status} from the Reporting API"
-        if 300 <= self.status < 400:  # noqa: PLR2004
-            message += " (a redirect, which is not followed)"
-        elif self.status == codes.bad_request and (quote := self._quote()):
-            message += f': "{quote}"'
-        message += ". Check api_url."
-        raise FatalAPIError(message)
 
-    def _denial(self) -> str:
-        where = (
-            "the account's role and the profile's scope include"
-            if self._report == "earnings"
-            else "the account's role includes"
-        )
-        return (
-            f"access denied (HTTP {self.status}). Check that the security profile is attached to "
-            f"the Reporting API, and that {where} the {self._report} report; or deselect the "
-            "stream (meltano select --exclude, or selected: false in the catalog)."
-        )
+def _json(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text.strip("\"'").strip()
 
-    def _json(self) -> object:
-        try:
-            return json.loads(self._text)
-        except (ValueError, RecursionError):
-            return self._text.strip("\"'").strip()
 
-    def _quote(self) -> str:
-        """Return Amazon's own message, without what may be secret."""
-        content = self._json()
-        if isinstance(content, dict):
-            content = {str(name).lower(): value for name, value in content.items()}.get("message")
-        return redact(content) if isinstance(content, str) else ""
+def _quote(text: str) -> str:
+    """Return Amazon's own message, without what may be secret."""
+    content = _json(text)
+    if isinstance(content, dict):
+        content = {str(name).lower(): value for name, value in content.items()}.get("message")
+    return redact(content) if isinstance(content, str) else ""
 
 
 @contextmanager
@@ -396,17 +372,6 @@ def error_context(report: str, period: str) -> Iterator[None]:
         subject.reset(token)
 
 
-def _submit(pool: ThreadPoolExecutor, *call: object) -> Future[Download | Outcome]:
-    try:
-        return pool.submit(*call)  # type: ignore[arg-type]
-    except RuntimeError:
-        message = (
-            "this machine has no resources left for a thread. Raise its limits (ulimit -u) or end "
-            "other processes."
-        )
-        raise FatalSyncError(message) from None
-
-
 def _close(fetch: Future[Download | Outcome]) -> None:
     """Remove the file of a fetch that nobody reads."""
     if not (fetch.cancelled() or fetch.exception()):
@@ -416,16 +381,12 @@ def _close(fetch: Future[Download | Outcome]) -> None:
 
 
 def _conditions(known: FileVersion | None) -> dict[str, str]:
-    """Return the header that asks for a newer version only; none for what no header can carry."""
+    """Return the header that asks for a newer version only."""
     if known and known.etag:
-        return {"If-None-Match": known.etag} if HEADER_VALUE.fullmatch(known.etag) else {}
-    if known and known.last_modified and HEADER_VALUE.fullmatch(known.last_modified):
+        return {"If-None-Match": known.etag}
+    if known and known.last_modified:
         return {"If-Modified-Since": known.last_modified}
     return {}
-
-
-def _version(response: requests.Response) -> FileVersion:
-    return FileVersion(response.headers.get("ETag"), response.headers.get("Last-Modified"))
 
 
 def _last_modified(version: FileVersion) -> datetime:

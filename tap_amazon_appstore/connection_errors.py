@@ -16,7 +16,7 @@ from tap_amazon_appstore.errors import RAISE_LIMITS, is_out_of_resources
 from tap_amazon_appstore.patience import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 # What OpenSSL reports of a server that does not use TLS, or only versions that are refused.
 _PERMANENT_TLS_ERRORS = frozenset(
@@ -25,7 +25,7 @@ _PERMANENT_TLS_ERRORS = frozenset(
 
 _TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3})")
 
-_TRANSIENT_GATEWAY_STATUSES = frozenset({502, 503, 504})
+_TRANSIENT_GATEWAY_STATUSES = frozenset({"502", "503", "504"})
 
 _DNS_ADVICE = "Check the host names in api_url and auth_url, and this machine's DNS."
 _PROXY_ADVICE = "Check HTTPS_PROXY (host, port, user and password) and NO_PROXY."
@@ -46,35 +46,29 @@ def diagnose(
         proxy: the URL of the proxy that it was sent through, if any.
         ca_bundle: the file of trusted certificates that the environment names, if any.
     """
-    causes = list(_causes(error))
-    return (
+    causes = _causes(error)
+    if cause := (
         _diagnose_machine(causes)
         or (_diagnose_ca_bundle(ca_bundle) if ca_bundle else None)
         or (_diagnose_tunnel(causes, proxy) if proxy else None)
         or _diagnose_tls(causes, host)
         or _diagnose_name(causes, host)
-        or (_diagnose_request(error, host) if isinstance(error, ValueError) else None)
-        or TransientError(f"no response from {host} ({_describe(causes)})")
-    )
+    ):
+        return cause
+    if isinstance(error, ValueError):
+        problem = f"request to {host} could not be sent ({type(error).__name__})"
+        return FatalAPIError(f"{problem}. Check api_url and auth_url.")
+    return TransientError(f"no response from {host} ({_describe(causes)})")
 
 
-def diagnose_proxy(proxy: str | None, *, status: int) -> FatalAPIError | TransientError:
-    """Return what to raise for a proxy that answers in place of the server."""
-    is_transient = status in _TRANSIENT_GATEWAY_STATUSES
-    return _proxy_error(proxy, f"HTTP {status}", is_transient=is_transient)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that led to it; `requests` and urllib3 nest them as arguments."""
-    seen: set[int] = set()
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
-            yield cause
-            reason = getattr(cause, "reason", None)
-            waiting += [*cause.args, reason, cause.__cause__, cause.__context__]
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return an exception and all that led to it, the innermost last."""
+    causes = [error]
+    for cause in causes:  # those that are appended as well
+        for earlier in (cause.__cause__, cause.__context__):
+            if earlier is not None and earlier not in causes:
+                causes.append(earlier)
+    return causes
 
 
 def _describe(causes: Sequence[BaseException]) -> str:
@@ -120,14 +114,13 @@ def _diagnose_tunnel(
 ) -> FatalAPIError | TransientError | None:
     """Find out whether the proxy is the cause: it refused, is unreachable or has an invalid URL."""
     if match := _TUNNEL.search(" ".join(map(str, causes))):
-        return diagnose_proxy(proxy, status=int(match[1]))
+        is_transient = match[1] in _TRANSIENT_GATEWAY_STATUSES
+        return _proxy_error(proxy, f"HTTP {match[1]}", is_transient=is_transient)
     if any(isinstance(c, exceptions.ProxyError) for c in causes):
-        names = [c for c in causes if isinstance(c, socket.gaierror)]
-        refusals = (ConnectionRefusedError, ssl.SSLCertVerificationError)
-        is_fatal = (
-            names[0].errno != socket.EAI_AGAIN
-            if names
-            else any(isinstance(c, refusals) for c in causes)
+        is_fatal = any(
+            isinstance(c, (ConnectionRefusedError, ssl.SSLCertVerificationError))
+            or (isinstance(c, socket.gaierror) and c.errno != socket.EAI_AGAIN)
+            for c in causes
         )
         return _proxy_error(proxy, _describe(causes), is_transient=not is_fatal)
     if isinstance(causes[0], requests.exceptions.InvalidSchema):
@@ -138,16 +131,13 @@ def _diagnose_tunnel(
     return None
 
 
-def _proxy_error(
-    proxy: str | None, problem: str, *, is_transient: bool
-) -> FatalAPIError | TransientError:
+def _proxy_error(proxy: str, problem: str, *, is_transient: bool) -> FatalAPIError | TransientError:
     """Return what to raise about a proxy. User and password in its URL are secret."""
     try:
-        host = util.parse_url(proxy or "")
-        name = f"the proxy {host.host}:{host.port}" if host.port else f"the proxy {host.host or ''}"
+        place = f"the proxy {util.parse_url(proxy).netloc or ''}".rstrip()
     except exceptions.LocationParseError:
-        name = "the proxy"
-    problem = f"no connection through {name.strip()} ({problem})"
+        place = "the proxy"
+    problem = f"no connection through {place} ({problem})"
     if is_transient:
         return TransientError(problem, advice=_PROXY_ADVICE)
     return FatalConnectionError(f"{problem}. {_PROXY_ADVICE}")
@@ -183,9 +173,3 @@ def _diagnose_name(
                 return TransientError(problem, advice=_DNS_ADVICE)
             return FatalAPIError(f"{problem}. {_DNS_ADVICE}")
     return None
-
-
-def _diagnose_request(error: ValueError, host: str) -> FatalAPIError:
-    return FatalAPIError(
-        f"request to {host} could not be sent ({type(error).__name__}). Check api_url and auth_url."
-    )

@@ -44,16 +44,38 @@ def read_state(file: IO[str]) -> dict[str, Any]:
     return _parse_object(name, text) if text.strip() else {}
 
 
-def read_catalog(file: IO[str], streams: Sequence[str]) -> dict[str, Any]:
-    """Return the content of a catalog file.
+def read_catalog(file: IO[str], streams: Sequence[str]) -> Catalog:
+    """Return the catalog in a file.
 
     Raises:
         ConfigurationError: it is not a catalog of the tap's `streams`.
     """
     name = f"--catalog {file.name}"
     content = _parse_object(name, _read(file, name))
-    _check_catalog(name, content, streams)
-    return content
+    try:
+        catalog = Catalog.from_dict(content)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        catalog = Catalog()
+    if not catalog:
+        message = f"{name} is not a valid Singer catalog. {_GENERATE}"
+        raise ConfigurationError(message)
+    if not any(stream in catalog for stream in streams):
+        message = f"{name} contains none of this tap's streams ({', '.join(streams)}). {_GENERATE}"
+        raise ConfigurationError(message)
+    for entry in catalog.streams:
+        names = {entry.tap_stream_id, entry.stream or entry.tap_stream_id}
+        if len(names) > 1 and not names.isdisjoint(streams):
+            message = (
+                f"{name}: tap_stream_id {entry.tap_stream_id!r} and stream {entry.stream!r} differ. "
+                "Rename a stream by a stream map (__alias__) instead."
+            )
+            raise ConfigurationError(message)
+        if entry.tap_stream_id in streams and "line_id" not in (entry.schema.properties or ()):
+            message = (
+                f"{name}: the schema of {entry.tap_stream_id} lacks its key, line_id. {_GENERATE}"
+            )
+            raise ConfigurationError(message)
+    return catalog
 
 
 def usable_bookmarks(bookmarks: object, warn: Callable[[str], None]) -> dict[str, Any]:
@@ -85,7 +107,7 @@ def _parse_object(name: str, text: str) -> dict[str, Any]:
     """Parse a JSON object. No sentence quotes the text: it may contain secrets."""
     try:
         content = json.loads(text, parse_constant=_refuse_constant)
-        problem = None if isinstance(content, dict) else "is not a JSON object"
+        _check_depth(content, _MAX_DEPTH)
     except json.JSONDecodeError as error:
         problem = f"is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})"
     except ValueError as error:
@@ -93,15 +115,11 @@ def _parse_object(name: str, text: str) -> dict[str, Any]:
     except RecursionError:
         problem = f"has more than {_MAX_DEPTH} levels"
     else:
-        level = [content]
-        for _ in range(_MAX_DEPTH):
-            level = [item for items in level for item in _items(items)]
-        if level:
-            problem = f"has more than {_MAX_DEPTH} levels"
-    if problem:
-        message = f"{name} {problem}"
-        raise ConfigurationError(message) from None
-    return content  # type: ignore[no-any-return]
+        if isinstance(content, dict):
+            return content
+        problem = "is not a JSON object"
+    message = f"{name} {problem}"
+    raise ConfigurationError(message)
 
 
 def _refuse_constant(name: str) -> None:
@@ -109,35 +127,9 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(message)
 
 
-def _items(content: object) -> Sequence[Any]:
-    if isinstance(content, dict):
-        return list(content.values())
-    return content if isinstance(content, list) else ()
-
-
-def _check_catalog(name: str, content: dict[str, Any], streams: Sequence[str]) -> None:
-    try:
-        catalog = Catalog.from_dict(content)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        catalog = Catalog()
-    if not catalog:
-        message = f"{name} is not a valid Singer catalog. {_GENERATE}"
-        raise ConfigurationError(message)
-    if not any(stream in catalog for stream in streams):
-        message = f"{name} contains none of this tap's streams ({', '.join(streams)}). {_GENERATE}"
-        raise ConfigurationError(message)
-    for entry in catalog.streams:
-        names = {entry.tap_stream_id, entry.stream or entry.tap_stream_id}
-        if len(names) > 1 and not names.isdisjoint(streams):
-            message = (
-                f"{name}: tap_stream_id {entry.tap_stream_id!r} and stream {entry.stream!r} differ. "
-                "Rename a stream by a stream map (__alias__) instead."
-            )
-            raise ConfigurationError(message)
-        if entry.tap_stream_id in streams and "line_id" not in entry.schema.to_dict().get(
-            "properties", {}
-        ):
-            message = (
-                f"{name}: the schema of {entry.tap_stream_id} lacks its key, line_id. {_GENERATE}"
-            )
-            raise ConfigurationError(message)
+def _check_depth(content: Any, levels: int) -> None:  # noqa: ANN401
+    if not levels:
+        raise RecursionError
+    items = content.values() if isinstance(content, dict) else content
+    for item in items if isinstance(content, (dict, list)) else ():
+        _check_depth(item, levels - 1)

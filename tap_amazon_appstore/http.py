@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import re
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
@@ -17,13 +15,11 @@ from singer_sdk.exceptions import FatalAPIError
 from typing_extensions import override
 from urllib3 import exceptions, util
 
-from tap_amazon_appstore.connection_errors import diagnose, diagnose_proxy
+from tap_amazon_appstore.connection_errors import diagnose
 from tap_amazon_appstore.patience import RESUME, Patience, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+    from collections.abc import Iterator
 
 MAX_ANSWER = 64 * 1024
 """Bytes that are read of a response of the API or of Login with Amazon, decompressed."""
@@ -101,16 +97,6 @@ def is_secure(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A short response, read as far as `MAX_ANSWER`."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    request: requests.PreparedRequest
-
-
 class Session:
     """Sends requests; nothing that it raises or logs contains more of a URL than its host.
 
@@ -143,7 +129,7 @@ class Session:
         ca_bundle = next(filter(None, map(os.environ.get, _CA_VARIABLES)), None)
         token = _target.set(parsed.target)
         try:
-            response = self._session.request(
+            return self._session.request(
                 method,
                 parsed.origin,
                 allow_redirects=False,
@@ -158,27 +144,16 @@ class Session:
             raise diagnose(error, parsed.host, proxy, ca_bundle) from None
         finally:
             _target.reset(token)
-        if response.status_code == requests.codes.proxy_authentication_required:
-            response.close()
-            raise diagnose_proxy(select_proxy(parsed.origin, proxies), status=407)
-        return response
 
-    def ask(
-        self,
-        method: str,
-        url: str,
-        *,
-        auth: Auth | None = None,
-        data: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Send a request and read the beginning of the response, at most `MAX_ANSWER` bytes.
+    def ask(self, method: str, url: str, **options: Any) -> tuple[requests.Response, bytes]:  # noqa: ANN401
+        """Send a request and return the response with its body, read as far as `MAX_ANSWER`.
 
         Raises:
             TransientError: there was no response, or half of one.
             FatalAPIError: there cannot be one, with the cause.
         """
         body = bytearray()
-        with self.send(method, url, auth=auth, data=data) as response:
+        with self.send(method, url, **options) as response:
             for chunk in self.read(response):
                 body += chunk
                 if len(body) > MAX_ANSWER:
@@ -189,20 +164,29 @@ class Session:
                 "Check api_url and auth_url."
             )
             raise FatalAPIError(message)
-        content = bytes(body[:MAX_ANSWER])
-        return Answer(response.status_code, response.headers, content, response.request)
+        return response, bytes(body[:MAX_ANSWER])
 
     def read(self, response: requests.Response) -> Iterator[bytes]:
         """Yield a response's body as it arrives.
 
         Raises:
-            TransientError: it broke off, or is too slow.
+            TransientError: it broke off, or stayed below `slowest_rate` for `slow_period`.
         """
-        received = 0
+        clock, slowest_rate = self.patience.clock, self.patience.slowest_rate
+        started, before, received = clock(), 0, 0
         try:
-            for chunk in self.patience.check_speed(_chunks(response)):
+            # Unlike `iter_content`, which waits until a chunk is full, however slowly bytes arrive.
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 received += len(chunk)
                 yield chunk
+                if (elapsed := clock() - started) >= self.patience.slow_period:
+                    if received - before < slowest_rate * elapsed:
+                        message = (
+                            f"the transfer is too slow: {received - before:,} bytes in "
+                            f"{elapsed:.0f} s, less than {slowest_rate / 1024:.0f} KB/s"
+                        )
+                        raise TransientError(message)
+                    started, before = clock(), received
         except exceptions.HTTPError as error:
             message = f"response cut off after {received:,} bytes ({type(error).__name__})"
             raise TransientError(message) from None
@@ -235,11 +219,12 @@ def hide_library_logs() -> None:
         logger.handlers = [logging.NullHandler()]
 
 
-def check_status(status: int, headers: Mapping[str, str], sender: str) -> None:
+def check_status(response: requests.Response, sender: str) -> None:
     """Raise a `TransientError` for a status code that may heal: 404, 408, 429 and 5xx.
 
     Amazon documents 404 as "server unavailable", for the API and for the bucket.
     """
+    status, retry_after = response.status_code, response.headers.get("Retry-After")
     if status in {404, 408, 429} or status >= 500:  # noqa: PLR2004
         message = f"HTTP {status} from {sender}"
         advice = RESUME
@@ -247,15 +232,7 @@ def check_status(status: int, headers: Mapping[str, str], sender: str) -> None:
             advice = (
                 "If every report fails like this, check api_url; otherwise run again to resume."
             )
-        raise TransientError(
-            message, status=status, retry_after=headers.get("Retry-After"), advice=advice
-        )
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    # Unlike `iter_content`, which waits until a chunk is full, however slowly bytes arrive.
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
-        yield chunk
+        raise TransientError(message, status=status, retry_after=retry_after, advice=advice)
 
 
 _target: ContextVar[str] = ContextVar("target")
@@ -267,19 +244,12 @@ class _VerbatimAdapter(HTTPAdapter):
     @override
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **options)
-        pool.ConnectionCls = _verbatim(pool.ConnectionCls)
+        base = pool.ConnectionCls
+        if not issubclass(base, _Verbatim):
+            pool.ConnectionCls = type("Connection", (_Verbatim, base), {})
         return pool
 
 
-@functools.cache
-def _verbatim(base: Any) -> Any:  # noqa: ANN401 - whichever class urllib3 has for pool and proxy
-    if hasattr(base, "writes_verbatim"):
-        return base
-
-    class Connection(base):  # type: ignore[misc]
-        writes_verbatim = True
-
-        def putrequest(self, method: str, _: str, *args: Any, **options: Any) -> None:  # noqa: ANN401
-            super().putrequest(method, _target.get(), *args, **options)
-
-    return Connection
+class _Verbatim:
+    def putrequest(self, method: str, _: str, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().putrequest(method, _target.get(), *args, **options)  # type: ignore[misc]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import Counter
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -16,7 +15,7 @@ from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
 _T = TypeVar("_T")
 
@@ -94,21 +93,19 @@ class Patience:
         Raises:
             FatalSyncError: the last failure, how often it was tried, and what to do.
         """
-        counts: Counter[bool] = Counter()
-        since: dict[bool, float] = {}
+        # When it failed: by a rate limit, and otherwise.
+        failures: dict[bool, list[float]] = {True: [], False: []}
         while True:
             try:
                 return function()
             except RetriableSyncError as error:
-                is_rate_limit = getattr(error, "is_rate_limit", False)
-                counts[is_rate_limit] += 1
-                now = self.clock()
-                elapsed = now - since.setdefault(is_rate_limit, now)
-                wait = self._wait_after(error, counts[is_rate_limit], elapsed)
+                times = failures[getattr(error, "is_rate_limit", False)]
+                times.append(self.clock())
+                wait = self._wait_after(error, len(times), times[-1] - times[0])
                 _log.warning(
                     "%s: attempt %d failed (%s); retrying in %.1f s",
                     subject.get(),
-                    counts.total(),
+                    sum(map(len, failures.values())),
                     error,
                     wait,
                 )
@@ -135,25 +132,6 @@ class Patience:
             raise FatalSyncError(message) from None
         return max(asked, 2.0 ** (attempts - 1) * (1 + self.jitter() / 2))
 
-    def check_speed(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass on the chunks of a transfer as long as it is not too slow.
-
-        Raises:
-            TransientError: it stayed below `slowest_rate` for `slow_period`.
-        """
-        started, received = self.clock(), 0
-        for chunk in chunks:
-            received += len(chunk)
-            yield chunk
-            if (elapsed := self.clock() - started) >= self.slow_period:
-                if received < self.slowest_rate * elapsed:
-                    message = (
-                        f"the transfer is too slow: {received:,} bytes in {elapsed:.0f} s, "
-                        f"less than {self.slowest_rate / 1024:.0f} KB/s"
-                    )
-                    raise TransientError(message)
-                started, received = self.clock(), 0
-
 
 def _too_long(error: Exception, seconds: float) -> str:
     until = datetime.now(timezone.utc) + timedelta(seconds=seconds)
@@ -163,6 +141,6 @@ def _too_long(error: Exception, seconds: float) -> str:
 def _parse_retry_after(header: str | None) -> float:
     """Return the seconds of a `Retry-After` header, a number or a date; 0 if it is neither."""
     try:
-        return min(Retry().parse_retry_after(header), _ENDLESS) if header else 0
+        return Retry(retry_after_max=_ENDLESS).parse_retry_after(header) if header else 0
     except (InvalidHeader, ValueError, OverflowError):
         return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tap_amazon_appstore.client import HEADER_VALUE, FileVersion
+from tap_amazon_appstore.client import FileVersion
 from tap_amazon_appstore.months import add_months, first_day, parse_month, period_name
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from datetime import date
 
 _YEAR = re.compile("20[0-9]{2}")
+
+# What a header of a request can carry.
+_HEADER_VALUE = re.compile("[!-~](?:[ -~]*[!-~])?")
 
 STATE_KEYS = ("replication_key", "replication_key_value", "first_month", "files")
 """What a stream's entry in the state has."""
@@ -175,6 +178,6 @@ def _header(value: object) -> str | None:
         return None
     if not isinstance(value, str):
         raise TypeError
-    if not HEADER_VALUE.fullmatch(value):
+    if not _HEADER_VALUE.fullmatch(value):
         raise ValueError
     return value

@@ -74,7 +74,12 @@ def test_a_configuration_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_an_empty_state_is_no_state(text: str) -> None:
-    options = {"about": False, "about_format": None, "catalog": None, "config": _ConfigInput()}
+    options: dict[str, Any] = {
+        "about": False,
+        "about_format": None,
+        "catalog": None,
+        "config": _ConfigInput(),
+    }
 
     with pytest.raises(ConfigurationError, match="client_id is missing"):
         TapAmazonAppstore.invoke(state=named(text), **options)
