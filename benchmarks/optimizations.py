@@ -57,15 +57,15 @@ def _read(
 ) -> float:
     """Read a report into records, and return the CPU seconds that it took."""
     columns = stream.selected_columns()
+    constants = {"report_month": "2024-03-01", "report_last_modified": "2024-04-03T12:30:00+00:00"}
     with report.open("rb") as file, Path(os.devnull).open("w", encoding="utf-8") as nothing:
         file_format = check_file(file, layout=stream.layout, is_complete=True)
         with redirect_stdout(nothing):
             started = time.process_time()
             writer = messages.MessageWriter()
             output = RecordOutput("sales", columns, stream.stream_maps, writer)
-            output.write(
-                reader.ReportReader(stream.layout, {}, columns, parse).read(file, file_format)
-            )
+            report_reader = reader.ReportReader(stream.layout, constants, columns, parse)
+            output.write(report_reader.read(file, file_format))
             return time.process_time() - started
 
 

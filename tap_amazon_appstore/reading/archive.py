@@ -13,9 +13,8 @@ import io
 import re
 import zipfile
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Literal, cast
 
 from tap_amazon_appstore.errors import is_out_of_resources
@@ -26,7 +25,7 @@ from tap_amazon_appstore.reading.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tap_amazon_appstore.reading.header import Layout
 
@@ -174,17 +173,18 @@ def check_file(file: IO[bytes], *, layout: Layout, is_complete: bool) -> FileFor
         UnreadableReportError: it is complete, but not this report, encrypted, in an unknown format
             or encoding, or a bomb.
     """
+    allowed = max(file.seek(0, io.SEEK_END) * _MAX_RATIO, _ALWAYS_ALLOWED)
     file.seek(0)
-    start = file.read(_CHUNK)
-    if start.startswith(b"PK"):
-        return _check_zip(file, layout)
-    if start.startswith(b"\x1f\x8b"):
-        return _check_gzip(file, layout, is_complete=is_complete)
-    return _check_text(file, start, layout, is_complete=is_complete)
+    signature = file.read(2)
+    file.seek(0)
+    if signature == b"PK":
+        return _check_zip(file, layout, allowed)
+    if signature == b"\x1f\x8b":
+        return _check_gzip(file, layout, allowed, is_complete=is_complete)
+    return _check_text(file, layout, allowed, is_complete=is_complete)
 
 
-@contextmanager
-def open_parts(file: IO[bytes], file_format: FileFormat) -> Iterator[Iterator[Part]]:
+def open_parts(file: IO[bytes], file_format: FileFormat) -> Iterator[Part]:
     """Open the CSV files of a report, one after the other in the order of their names.
 
     Args:
@@ -194,21 +194,22 @@ def open_parts(file: IO[bytes], file_format: FileFormat) -> Iterator[Iterator[Pa
     file.seek(0)
     if file_format.container == "zip":
         with zipfile.ZipFile(file) as archive:
-            yield (Part(part, archive.open(part.member)) for part in file_format.parts)  # type: ignore[arg-type]
+            for part in file_format.parts:
+                yield Part(part, archive.open(part.member))  # type: ignore[arg-type]
     else:
-        member = gzip.GzipFile(fileobj=file) if file_format.container == "gzip" else file
-        yield (Part(part, member) for part in file_format.parts)  # type: ignore[arg-type]
+        content = gzip.GzipFile(fileobj=file) if file_format.container == "gzip" else file
+        yield Part(file_format.parts[0], content)  # type: ignore[arg-type]
 
 
 # ---------------------------------------------------------------------------------------- formats
 
 
-def _check_zip(file: IO[bytes], layout: Layout) -> FileFormat:
+def _check_zip(file: IO[bytes], layout: Layout, allowed: int) -> FileFormat:
     try:
-        file_format, problem = _read_zip(file, layout)
+        return _read_zip(file, layout, allowed)
     except UnreadableReportError:
         raise
-    except (NotImplementedError, RuntimeError) as error:
+    except RuntimeError as error:
         message = f"the ZIP file cannot be decompressed ({str(error)[:_MAX_QUOTED]})"
         raise UnreadableReportError(message) from None
     except Exception as error:
@@ -218,33 +219,26 @@ def _check_zip(file: IO[bytes], layout: Layout) -> FileFormat:
         reason = str(error)[:_MAX_QUOTED] or type(error).__name__
         message = f"the download is an incomplete or damaged ZIP file ({reason})"
         raise BrokenDownloadError(message) from None
-    if problem is not None:
-        raise problem
-    if not file_format.parts:
-        names = ", ".join(name for name in file_format.other_members[:_MAX_NAMES]) or "nothing"
-        message = f"the ZIP file contains no CSV file (found: {names})"
-        raise UnreadableReportError(message)
-    return file_format
 
 
-def _read_zip(file: IO[bytes], layout: Layout) -> tuple[FileFormat, UnreadableReportError | None]:
+def _read_zip(file: IO[bytes], layout: Layout, allowed: int) -> FileFormat:
     """Read a ZIP to its end; what is wrong with its CSV files counts only if the ZIP is whole."""
-    length = file.seek(0, io.SEEK_END)
-    allowance = _Allowance(length)
     parts, others = [], []
+    size = 0
     problem = None
-    with zipfile.ZipFile(cast("IO[bytes]", _BoundedReads(file, length))) as archive:
+    with zipfile.ZipFile(cast("IO[bytes]", _BoundedReads(file))) as archive:
         members = archive.infolist()
         _check_members(members)
         # `testzip` would read only the last one of members that share a name.
         for info in members:
             with archive.open(info) as member:
-                text = _TextCheck(repr(info.filename[:_MAX_QUOTED]), layout)
-                text.read(allowance.read(member))
+                text = _TextCheck(repr(info.filename[:_MAX_QUOTED]), member, layout, allowed)
+            allowed -= text.size
             if _is_hidden(info):
                 continue
             if _is_csv(info, text):
                 parts.append(PartFormat(text.name, text.encoding, info))
+                size += text.size
                 problem = problem or text.problem
             else:
                 others.append(text.name)
@@ -254,9 +248,14 @@ def _read_zip(file: IO[bytes], layout: Layout) -> tuple[FileFormat, UnreadableRe
     if int.from_bytes(end[6:8], "little") not in {len(members), _ZIP64_COUNT}:
         message = "members are missing"
         raise zipfile.BadZipFile(message)
-    parts.sort(key=lambda part: part.member.filename if part.member else "")
-    size = sum(part.member.file_size for part in parts if part.member)
-    return FileFormat("zip", parts, size, others), problem
+    if problem is not None:
+        raise problem
+    if not parts:
+        names = ", ".join(others[:_MAX_NAMES]) or "nothing"
+        message = f"the ZIP file contains no CSV file (found: {names})"
+        raise UnreadableReportError(message)
+    parts.sort(key=attrgetter("member.filename"))
+    return FileFormat("zip", parts, size, others)
 
 
 def _is_hidden(info: zipfile.ZipInfo) -> bool:
@@ -297,30 +296,26 @@ def _check_members(members: list[zipfile.ZipInfo]) -> None:
 class _BoundedReads:
     """A file of which no more is read at a time than a report needs."""
 
-    def __init__(self, file: IO[bytes], length: int) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._length = length
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = -1) -> bytes:
-        if _MAX_READ < size <= self._length:
+        if size > _MAX_READ:
             message = "the ZIP file has too many members"
             raise UnreadableReportError(message)
-        return self._file.read(min(size, _MAX_READ))
+        return self._file.read(size)
 
 
-def _check_gzip(file: IO[bytes], layout: Layout, *, is_complete: bool) -> FileFormat:
-    length = file.seek(0, io.SEEK_END)
-    file.seek(max(length - 4, 0))
-    size_of_last = int.from_bytes(file.read(4), "little")
-    file.seek(0)
-    text = _TextCheck("the gzip file", layout)
+def _check_gzip(file: IO[bytes], layout: Layout, allowed: int, *, is_complete: bool) -> FileFormat:
     try:
         with gzip.GzipFile(fileobj=file) as member:
-            text.read(_Allowance(length).read(member))  # type: ignore[arg-type]
+            text = _TextCheck("the gzip file", member, layout, allowed)  # type: ignore[arg-type]
     except (OSError, EOFError, zlib.error) as error:
         message = f"the download is an incomplete or damaged gzip file ({str(error)[:_MAX_QUOTED]})"
         raise BrokenDownloadError(message) from None
+    file.seek(-4, io.SEEK_END)
+    size_of_last = int.from_bytes(file.read(), "little")
     if text.size & 0xFFFFFFFF != size_of_last and not is_complete:
         # Each member has a checksum, but nothing tells which one is the last.
         message = "the download is a gzip file of several members and may be incomplete"
@@ -329,10 +324,9 @@ def _check_gzip(file: IO[bytes], layout: Layout, *, is_complete: bool) -> FileFo
     return FileFormat("gzip", [PartFormat(text.name, text.encoding)], text.size)
 
 
-def _check_text(file: IO[bytes], start: bytes, layout: Layout, *, is_complete: bool) -> FileFormat:
-    text = _TextCheck("the CSV file", layout)
-    text.read(chain([start], iter(lambda: file.read(_CHUNK), b"")))
-    if _CONTROL.search(start.lstrip().partition(b"\n")[0]):
+def _check_text(file: IO[bytes], layout: Layout, allowed: int, *, is_complete: bool) -> FileFormat:
+    text = _TextCheck("the CSV file", file, layout, allowed)
+    if _CONTROL.search(text.start.lstrip().partition(b"\n")[0]):
         # Such as a ZIP without its signature, whose members are not compressed.
         text.has_header = False
     text.expect_report("the download is")
@@ -342,60 +336,42 @@ def _check_text(file: IO[bytes], start: bytes, layout: Layout, *, is_complete: b
     return FileFormat("csv", [PartFormat(text.name, text.encoding)], text.size)
 
 
-class _Allowance:
-    """How much a file may decompress to.
-
-    It is counted: the sizes that a file claims are not to be trusted.
-    """
-
-    def __init__(self, length: int) -> None:
-        self._bytes_left = max(length * _MAX_RATIO, _ALWAYS_ALLOWED)
-
-    def read(self, file: IO[bytes]) -> Iterator[bytes]:
-        """Yield the content of a compressed file.
-
-        Raises:
-            UnreadableReportError: it is more than allowed.
-        """
-        while piece := file.read(_CHUNK):
-            self._bytes_left -= len(piece)
-            if self._bytes_left < 0:
-                message = f"the file decompresses to more than {_MAX_RATIO} times its size"
-                raise UnreadableReportError(message)
-            yield piece
-
-
 # ------------------------------------------------------------------------------------------- text
 
 
 class _TextCheck:
-    """Finds a file's encoding, and whether it begins with a report's header."""
+    """A file that should be CSV, read to its end."""
 
-    def __init__(self, name: str, layout: Layout) -> None:
+    def __init__(self, name: str, file: IO[bytes], layout: Layout, allowed: int) -> None:
+        """Read `file`, which may have `allowed` bytes: what a file claims is not to be trusted.
+
+        Raises:
+            UnreadableReportError: it has more.
+        """
         self.name = name
+        self.size = 0
+        self.encoding = "utf-8"
         self.has_header = False
         """Whether its first line is the report's header."""
         self.problem: UnreadableReportError | None = None
         """What is wrong with its first line, if there is one."""
-        self.encoding = "utf-8"
-        self.size = 0
-        """Bytes."""
-        self._layout = layout
-        self._start = b""
-
-    def read(self, pieces: Iterable[bytes]) -> None:
-        """Read the whole file."""
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        for piece in chain(pieces, [b""]):
-            if not self._start:
-                self._start = piece[:1000]
-                self._check_start(piece)
+        self.start = piece = file.read(_CHUNK)
+        try:
+            self.has_header = _has_header(name, piece, layout)
+        except UnreadableReportError as problem:
+            self.problem = problem
+        utf8 = codecs.getincrementaldecoder("utf-8")()
+        while piece:
             self.size += len(piece)
-            if self.encoding == "utf-8":
-                try:
-                    decoder.decode(piece, final=not piece)
-                except UnicodeDecodeError:
-                    self.encoding = "cp1252"
+            if self.size > allowed:
+                message = f"the file decompresses to more than {_MAX_RATIO} times its size"
+                raise UnreadableReportError(message)
+            following = file.read(_CHUNK)
+            try:
+                utf8.decode(piece, final=not following)
+            except UnicodeDecodeError:
+                self.encoding = "cp1252"
+            piece = following
 
     def expect_report(self, place: str) -> None:
         """Raise why a download is not a report, beginning with `place`."""
@@ -403,32 +379,32 @@ class _TextCheck:
             return
         if self.problem is not None and not isinstance(self.problem, WrongHeaderError):
             raise self.problem
-        message = f"{place} {_describe(self._start)} instead of this report"
+        message = f"{place} {_describe(self.start)} instead of this report"
         raise BrokenDownloadError(message)
 
-    def _check_start(self, start: bytes) -> None:
-        try:
-            header = self._find_header(start)
-            if header:
-                self._layout.match(header)
-                self.has_header = True
-        except UnreadableReportError as problem:
-            self.problem = problem
 
-    def _find_header(self, start: bytes) -> list[str]:
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
-            self._start.count(0) * 4 > len(self._start)
-        ):
-            message = f"{self.name} is in UTF-16 or UTF-32 instead of UTF-8"
-            raise UnreadableReportError(message)
-        text = start.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
-        header = _first_row(text, ",")
-        if not self._layout.is_header(header):
-            for separator, plural in _OTHER_SEPARATORS.items():
-                if self._layout.is_header(_first_row(text, separator)):
-                    message = f"{self.name} has columns separated by {plural} instead of commas"
-                    raise UnreadableReportError(message)
-        return header
+def _has_header(name: str, start: bytes, layout: Layout) -> bool:
+    """Return whether a file begins with a report's header, or False if it has no row.
+
+    Raises:
+        UnreadableReportError: its first row is another one, or in another format or encoding.
+    """
+    sample = start[:1000]
+    if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (
+        sample.count(0) * 4 > len(sample)
+    ):
+        message = f"{name} is in UTF-16 or UTF-32 instead of UTF-8"
+        raise UnreadableReportError(message)
+    text = start.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    header = _first_row(text, ",")
+    if not layout.is_header(header):
+        for separator, plural in _OTHER_SEPARATORS.items():
+            if layout.is_header(_first_row(text, separator)):
+                message = f"{name} has columns separated by {plural} instead of commas"
+                raise UnreadableReportError(message)
+    if header:
+        layout.match(header)
+    return bool(header)
 
 
 def _first_row(text: str, separator: str) -> list[str]:
@@ -453,11 +429,9 @@ def _describe(start: bytes) -> str:
     return "another file"
 
 
-def _keep_undefined_byte(error: UnicodeError) -> tuple[str, int]:
+def _keep_undefined_byte(error: UnicodeDecodeError) -> tuple[str, int]:
     """Read the five bytes that Windows-1252 does not define as the control characters they are."""
-    if not isinstance(error, UnicodeDecodeError):
-        raise error
     return error.object[error.start : error.end].decode("latin-1"), error.end
 
 
-codecs.register_error(_CSV_ERROR, _keep_undefined_byte)
+codecs.register_error(_CSV_ERROR, _keep_undefined_byte)  # type: ignore[arg-type]

@@ -125,7 +125,7 @@ class Layout:
             UnreadableReportError: two headers fit one column equally well.
         """
         fits = self._fits(header)
-        if not self._is_header(fits):
+        if not self.is_header(header):
             names = ", ".join(repr(name[:_MAX_NAME]) for name in header[:_MAX_NAMES])
             message = (
                 f"the header has {len(self.documented & fits.keys())} of the "
@@ -136,10 +136,7 @@ class Layout:
 
     def is_header(self, cells: Sequence[str]) -> bool:
         """Return whether a row is a header line of such a report, in whatever order."""
-        return self._is_header(self._fits(cells))
-
-    def _is_header(self, fits: Mapping[str, list[int]]) -> bool:
-        return len(self.documented & fits.keys()) * 2 > len(self.documented)
+        return len(self.documented & self._fits(cells).keys()) * 2 > len(self.documented)
 
     def _fits(self, header: Sequence[str]) -> dict[str, list[int]]:
         """Return the positions of the headers that fit each column."""

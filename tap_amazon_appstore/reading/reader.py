@@ -183,7 +183,6 @@ class ReportReader:
         }
         self.timestamps = TimestampReader()
         self.findings = Findings(self.timestamps)
-        self.line_ids = LineIds()
         self.rows = 0
         """How many line items have been read."""
 
@@ -202,11 +201,10 @@ class ReportReader:
         """
         self.findings.other_members = file_format.other_members
         self.line_ids = LineIds(file_format.size // _ROW_SIZE)
-        with open_parts(file, file_format) as parts:
-            for part in parts:
-                if part.encoding != "utf-8":
-                    self.findings.other_encodings.append(part.name)
-                yield from self._read_part(part)
+        for part in open_parts(file, file_format):
+            if part.encoding != "utf-8":
+                self.findings.other_encodings.append(part.name)
+            yield from self._read_part(part)
 
     def _read_part(self, part: Part) -> Iterator[Chunk]:
         # `strict`: otherwise a quote that is never closed would swallow all rows that follow.
@@ -250,7 +248,6 @@ class _Table:
         layout = reader.layout
         self._header = header
         self._reader = reader
-        self._columns = reader.columns
         self._findings = reader.findings
         self._labels = label_columns(header)
         self._found = layout.match(header)
@@ -273,25 +270,19 @@ class _Table:
             self._count_nul(columns)
         for place in self._unknown:
             self._rescue_unknown(place, columns[place])
-        cells = {name: columns[place] for name, place in self._found.items()}
+        # A column that the report lacks is one of empty cells.
+        cells: dict[str, Sequence[str]] = dict.fromkeys(
+            self._reader.layout.columns, [""] * len(rows)
+        )
+        cells |= {name: columns[place] for name, place in self._found.items()}
         values = self._parse(cells)
-        values["line_id"] = self._make_line_ids(cells, values, [""] * len(rows))
+        values["line_id"] = self._make_line_ids(cells, values)
         values["_rescued_data"] = self._take_rescued(len(rows))
-        return Chunk([self._column(n, cells, values, len(rows)) for n in self._columns], len(rows))
-
-    def _column(
-        self,
-        name: str,
-        cells: Mapping[str, Sequence[str]],
-        values: Mapping[str, Sequence[Any]],
-        count: int,
-    ) -> Sequence[Any]:
-        if name in values:
-            return values[name]
-        if name in cells:
-            column = cells[name]
-            return [cell or None for cell in column] if "" in column else column
-        return [self._reader.constants.get(name)] * count
+        values |= {name: [value] * len(rows) for name, value in self._reader.constants.items()}
+        return Chunk(
+            [values[n] if n in values else _null_empty(cells[n]) for n in self._reader.columns],
+            len(rows),
+        )
 
     def _skip_headers(self, rows: list[list[str]]) -> list[list[str]]:
         # A header line among the rows, if there is one, has one of its names in this column.
@@ -350,8 +341,6 @@ class _Table:
         """Parse the columns that are not text; cells that do not fit are rescued."""
         columns: dict[str, Sequence[Any]] = {}
         for name, parsed in self._reader.parsed.items():
-            if name not in cells:
-                continue
             failures = parsed.failures
             columns[name] = values = list(map(parsed.__getitem__, cells[name]))
             is_amount = self._reader.layout.kinds[name] == "number"
@@ -374,35 +363,26 @@ class _Table:
         return columns
 
     def _make_line_ids(
-        self,
-        cells: Mapping[str, Sequence[str]],
-        values: dict[str, Sequence[Any]],
-        empty: Sequence[str],
+        self, cells: Mapping[str, Sequence[str]], values: dict[str, Sequence[Any]]
     ) -> list[str]:
         """Return the keys of the rows; add the columns that are made of transaction times."""
         identity: list[Sequence[Any]] = []
         if self._has_times:
-            times = cells.get("transaction_time", empty)
-            marketplaces = cells.get("marketplace", empty)
-            read = self._reader.timestamps.read(times, marketplaces)
+            read = self._reader.timestamps.read(cells["transaction_time"], cells["marketplace"])
             values |= {"transaction_at": read.at, "transaction_date": read.day}
             identity.append(read.written)
         for name in self._reader.layout.identity:
-            if name in self._reader.identity_dates and name in cells:
+            column: Sequence[Any] = cells[name]
+            if name in self._reader.identity_dates:
                 normalized = self._reader.identity_dates[name]
-                identity.append(list(map(normalized.__getitem__, cells[name])))
+                column = list(map(normalized.__getitem__, column))
             elif name in values:
                 # A cell that cannot be parsed still distinguishes line items.
-                identity.append(
-                    [
-                        cell or None if value is None else value
-                        for cell, value in zip(cells[name], values[name], strict=True)
-                    ]
-                )
-            elif name in self._reader.parsed:
-                identity.append([None] * len(empty))
-            else:
-                identity.append(cells.get(name, empty))
+                column = [
+                    cell or None if value is None else value
+                    for cell, value in zip(column, values[name], strict=True)
+                ]
+            identity.append(column)
         return self._reader.line_ids.make(zip(*identity, strict=True))
 
     def _take_rescued(self, count: int) -> Sequence[str | None]:
@@ -412,6 +392,11 @@ class _Table:
             texts[number] = encode_json(cells).decode()
         self._rescued.clear()
         return texts
+
+
+def _null_empty(cells: Sequence[str]) -> Sequence[str | None]:
+    """Return the values of text cells: null instead of empty."""
+    return [cell or None for cell in cells] if "" in cells else cells
 
 
 def _normalize_row(row: Sequence[str]) -> list[str]:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tap_amazon_appstore.reading.line_ids import normalize_time
+from tap_amazon_appstore.reading.line_ids import normalize_date, normalize_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TypeVar
-
-    _Key = TypeVar("_Key", bound="tuple[object, ...]")
-    _Value = TypeVar("_Value")
+    from collections.abc import Callable, Iterable
 
 _TIMESTAMP = re.compile(
     r"""
-    (?: (?P<month>\d{1,2}) / (?P<day>\d{1,2}) / (?P<year>\d{4}|\d{2})
-      | (?P<iso_year>\d{4}) - (?P<iso_month>\d{1,2}) - (?P<iso_day>\d{1,2}) )
+    (?: \d{1,2} / \d{1,2} / (?:\d{4}|\d{2}) | \d{4} - \d{1,2} - \d{1,2} )
     (?: [T\s]\s* (?P<hour>\d{1,2}) : (?P<minute>\d{2}) (?: : (?P<second>\d{2}) (?:\.\d+)? )?
         (?: \s* (?P<zone>[A-Za-z+-].*) )? )?
     """,
@@ -39,44 +34,36 @@ class _Country:
     zone: str | None = None
     """Time zone of the marketplace's dates (Amazon's Reporting API page); None if unknown."""
 
-    standard: frozenset[str] = frozenset()
-    """Abbreviations of that zone's standard time: old, English and local ones."""
-
-    summer: frozenset[str] = frozenset()
-    """Abbreviations of its summer time."""
-
-    either: frozenset[str] = frozenset()
-    """Abbreviations of both."""
-
-    offsets: frozenset[float] = frozenset()
+    offsets: tuple[float, ...] = ()
     """Hours east of UTC at which clocks are anywhere in the country."""
 
+    standard: tuple[str, ...] = ()
+    """Abbreviations of that zone's standard time: old, English and local ones."""
 
-def _country(zone: str | None, offsets: str, *abbreviations: str) -> _Country:
-    standard, summer, either = (frozenset(a.split()) for a in [*abbreviations, "", "", ""][:3])
-    return _Country(zone, standard, summer, either, frozenset(map(float, offsets.split())))
+    others: tuple[str, ...] = ()
+    """Abbreviations of its summer time, and of both."""
 
 
-_PARIS = _country("Europe/Paris", "1 2", "CET MET MEZ", "CEST CEDT MEST MESZ")
-_SPAIN = _country("Europe/Paris", "0 1 2", "CET MET MEZ", "CEST CEDT MEST MESZ")
+_PARIS = _Country("Europe/Paris", (1, 2), ("CET", "MET", "MEZ"), ("CEST", "CEDT", "MEST", "MESZ"))
+_SPAIN = replace(_PARIS, offsets=(0, 1, 2))
 
 # Canada's marketplace has no zone in Amazon's table, and Mexico's is not in it: their times
 # without an offset have no instant, which is better than one that is hours off.
 _MARKETPLACES = {
-    "amazon.com": _country("America/Los_Angeles", "-10 -9 -8 -7 -6 -5 -4", "PST", "PDT", "PT"),
-    "amazon.com.au": _country(
-        "Australia/Sydney", "8 8.75 9.5 10 10.5 11", "AEST EST", "AEDT EDT", "AET"
+    "amazon.com": _Country("America/Los_Angeles", (*range(-10, -3),), ("PST",), ("PDT", "PT")),
+    "amazon.com.au": _Country(
+        "Australia/Sydney", (8, 8.75, 9.5, 10, 10.5, 11), ("AEST", "EST"), ("AEDT", "EDT", "AET")
     ),
-    "amazon.com.br": _country("America/Sao_Paulo", "-5 -4 -3 -2", "BRT", "BRST"),
-    "amazon.ca": _country(None, "-8 -7 -6 -5 -4 -3.5 -3 -2.5"),
-    "amazon.com.mx": _country(None, "-8 -7 -6 -5"),
+    "amazon.com.br": _Country("America/Sao_Paulo", (-5, -4, -3, -2), ("BRT",), ("BRST",)),
+    "amazon.ca": _Country(None, (-8, -7, -6, -5, -4, -3.5, -3, -2.5)),
+    "amazon.com.mx": _Country(None, (-8, -7, -6, -5)),
     "amazon.de": _PARIS,
     "amazon.es": _SPAIN,
     "amazon.fr": _PARIS,
     "amazon.it": _PARIS,
-    "amazon.co.uk": _country("Europe/London", "0 1", "GMT", "BST"),
-    "amazon.in": _country("Asia/Kolkata", "5.5", "IST"),
-    "amazon.co.jp": _country("Asia/Tokyo", "9", "JST"),
+    "amazon.co.uk": _Country("Europe/London", (0, 1), ("GMT",), ("BST",)),
+    "amazon.in": _Country("Asia/Kolkata", (5.5,), ("IST",)),
+    "amazon.co.jp": _Country("Asia/Tokyo", (9,), ("JST",)),
 }
 _UNKNOWN = _Country()
 
@@ -140,26 +127,22 @@ def parse_timestamp(cell: str, marketplace: str) -> Timestamp:
             the text has one of that zone's abbreviations: these are used whatever the season, and
             distinguish only the two passes through a repeated hour.
     """
-    match = _TIMESTAMP.fullmatch(cell.strip())
+    text = cell.strip()
+    match = _TIMESTAMP.fullmatch(text)
     if match is None:
         return Timestamp(None, None)
-    part = match.groupdict()
-    year = part["iso_year"] or part["year"]
     try:
-        day = date(
-            int(f"20{year}"[-4:]),
-            int(part["iso_month"] or part["month"]),
-            int(part["iso_day"] or part["day"]),
-        )
+        day = date.fromisoformat(normalize_date(text))
     except ValueError:
         return Timestamp(None, None)
-    zone = _find_zone((part["zone"] or "").upper(), marketplace)
     try:
-        # `24:00:00`, a leap second: the date is still what is written.
-        clock = time(int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0))
+        # `24:00:00`, a leap second, an offset of a day: the date is still what is written.
+        clock = time(int(match["hour"] or 0), int(match["minute"] or 0), int(match["second"] or 0))
+        country = _MARKETPLACES.get(marketplace.strip().lower(), _UNKNOWN)
+        zone = _find_zone(country, (match["zone"] or "").upper()[:_MAX_ZONE])
         at = _to_utc(datetime.combine(day, clock), zone)
     except (ValueError, OverflowError):
-        at = None
+        return Timestamp(None, day.isoformat())
     return Timestamp(at, day.isoformat(), zone.is_replaced and at is not None)
 
 
@@ -170,34 +153,27 @@ class _Zone(NamedTuple):
     is_replaced: bool = False
 
 
-def _find_zone(name: str, marketplace: str) -> _Zone:
-    """Return the zone of a time with the zone `name`, which can be empty."""
-    if len(name) > _MAX_ZONE:
-        return _Zone(None)
-    return _find_zone_in(_MARKETPLACES.get(marketplace.strip().lower(), _UNKNOWN), name)
-
-
 @lru_cache(maxsize=256)
-def _find_zone_in(country: _Country, name: str) -> _Zone:
+def _find_zone(country: _Country, name: str) -> _Zone:
+    """Return the zone of a time with the zone `name`, which can be empty.
+
+    Raises:
+        ValueError: it is an offset of a day or more.
+    """
     local = ZoneInfo(country.zone) if country.zone else None
-    if not name or name in country.standard | country.summer | country.either:
+    if not name or name in country.standard + country.others:
         return _Zone(local, is_standard=name in country.standard)
     if offset := _OFFSET.fullmatch("+0" if name in _UTC else name):
-        return _Zone(_fixed_zone(offset))
+        sign, hours, minutes = offset.groups(default="0")
+        east = timedelta(hours=int(hours), minutes=int(minutes))
+        return _Zone(timezone(-east if sign == "-" else east))
     if not _ABBREVIATION.fullmatch(name):
         return _Zone(None)
-    hours = _COMMON_OFFSETS.get(name)
-    is_possible = hours in country.offsets if country.offsets else name not in _AMBIGUOUS
-    if hours is not None and is_possible:
-        return _Zone(timezone(timedelta(hours=hours)))
+    hours_east = _COMMON_OFFSETS.get(name)
+    is_possible = hours_east in country.offsets if country.offsets else name not in _AMBIGUOUS
+    if hours_east is not None and is_possible:
+        return _Zone(timezone(timedelta(hours=hours_east)))
     return _Zone(local, is_replaced=True)
-
-
-def _fixed_zone(offset: re.Match[str]) -> timezone | None:
-    hours = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
-    if hours >= timedelta(days=1):
-        return None
-    return timezone(-hours if offset[1] == "-" else hours)
 
 
 def _to_utc(clock: datetime, zone: _Zone) -> str | None:
@@ -235,13 +211,27 @@ class _HalfHour(NamedTuple):
     written_hour: str
 
 
+class _Cache(dict[tuple[str, ...], Any]):
+    """Results of a function, but for long texts or more of them than in any report: files can be."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, texts: tuple[str, ...]) -> Any:  # noqa: ANN401
+        result = self._function(*texts)
+        if len(self) < _MAX_CACHED and len("".join(texts)) <= _MAX_LENGTH:
+            self[texts] = result
+        return result
+
+
 class TimestampReader:
     """Reads the transaction times of one report, half hours at once, and counts what is odd."""
 
     def __init__(self) -> None:
         """Prepare to read."""
-        self._half_hours: dict[tuple[str, bool, str, str], _HalfHour | None] = {}
-        self._timestamps: dict[tuple[str, str], Timestamp] = {}
+        self._half_hours = _Cache(_parse_half_hour)
+        self._timestamps = _Cache(parse_timestamp)
         self.without_instant = 0
         """Times with a date that are not known in UTC."""
         self.without_date = 0
@@ -265,12 +255,7 @@ class TimestampReader:
             clock, zone = rest[:5], rest[5:]
             if clock not in _CLOCKS:
                 clock, zone = f"{rest[:2]}:00", rest[2:]
-            key = hour, clock < "30", zone, marketplace
-            try:
-                half_hour = half_hours[key]
-            except KeyError:
-                half_hour = _parse_half_hour(*key)
-                _cache(half_hours, key, half_hour, len(hour) + len(zone) + len(marketplace))
+            half_hour = half_hours[hour, "00:00" if clock < "30" else "30:00", zone, marketplace]
             if half_hour and clock in _CLOCKS:
                 utc_hour, clocks, day, written_hour = half_hour
                 add_at(f"{utc_hour}:{clocks[clock]}+00:00")
@@ -284,11 +269,7 @@ class TimestampReader:
         return columns
 
     def _read_one(self, cell: str, marketplace: str) -> Timestamp:
-        key = cell, marketplace
-        timestamp = self._timestamps.get(key)
-        if timestamp is None:
-            timestamp = parse_timestamp(*key)
-            _cache(self._timestamps, key, timestamp, len(cell) + len(marketplace))
+        timestamp: Timestamp = self._timestamps[cell, marketplace]
         if timestamp.at is None and cell:
             self.without_instant += timestamp.day is not None
             self.without_date += timestamp.day is None
@@ -299,19 +280,12 @@ class TimestampReader:
         return timestamp
 
 
-def _cache(cache: dict[_Key, _Value], key: _Key, value: _Value, length: int) -> None:
-    """Cache a value, unless its key is long or there are more than in any report: files can be."""
-    if len(cache) < _MAX_CACHED and length <= _MAX_LENGTH:
-        cache[key] = value
-
-
-def _parse_half_hour(hour: str, is_first: bool, zone: str, marketplace: str) -> _HalfHour | None:  # noqa: FBT001
-    """Read a time without its minutes and seconds.
+def _parse_half_hour(hour: str, clock: str, zone: str, marketplace: str) -> _HalfHour | None:
+    """Read a half hour that begins at `clock`.
 
     Returns:
-        None if the rest of the time depends on them, or is not fully known.
+        None if the rest of the time depends on minutes and seconds, or is not fully known.
     """
-    clock = "00:00" if is_first else "30:00"
     cell = f"{hour}:{clock}{zone}"
     timestamp = parse_timestamp(cell, marketplace)
     # A fraction of a second is valid only if there are seconds.

@@ -313,6 +313,12 @@ def test_each_of_several_members_with_one_name_is_checked() -> None:
         check(io.BytesIO(archive[:first_data] + b"\xff" + archive[first_data + 1 :]))
 
 
+def test_the_size_of_a_report_is_counted_and_not_what_the_zip_claims() -> None:
+    archive = _with_fields(ZIP, 22, 24, (2**32 - 2).to_bytes(4, "little"))
+
+    assert check(io.BytesIO(archive)).size == len(ROWS.encode())
+
+
 # --------------------------------------------------------------------------- encodings and bounds
 
 
