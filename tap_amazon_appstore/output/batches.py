@@ -6,6 +6,7 @@ each file, and write under the final name. These files hold what the records wou
 
 from __future__ import annotations
 
+import functools
 import gzip
 import re
 from contextlib import contextmanager, suppress
@@ -285,6 +286,11 @@ def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+@functools.cache
+def _record_class(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    return msgspec.defstruct("Record", names)
+
+
 class _JSONLinesEncoder:
     """Encodes rows as JSON objects, one a line, as RECORD messages have them."""
 
@@ -292,13 +298,14 @@ class _JSONLinesEncoder:
     rows = 1
     """Rows to encode together, at least."""
 
-    def __init__(self, file: IO[bytes], schema: Mapping[str, Any], compression: str | None) -> None:
-        self._record = msgspec.defstruct("Record", list(schema["properties"]))
+    def __init__(self, file: IO[bytes], _: Mapping[str, Any], compression: str | None) -> None:
         self._file = gzip.GzipFile(fileobj=file, mode="wb") if compression == "gzip" else file
         self._is_wrapped = self._file is not file
 
     def encode_columns(self, columns: Mapping[str, Sequence[Any]]) -> bytes:
-        return encoder.encode_lines(list(map(self._record, *columns.values())))
+        # Not in the schema's order: a catalog can have another one, and other columns.
+        record = _record_class(tuple(columns))
+        return encoder.encode_lines(list(map(record, *columns.values())))
 
     def encode_rows(self, rows: Sequence[Mapping[str, Any]]) -> bytes:
         return encoder.encode_lines(rows)

@@ -97,7 +97,10 @@ class ParquetEncoder:
         self._writer.is_open = False
 
     def _batch(self, columns: Mapping[str, Sequence[Any]], convert: _Convert) -> pa.RecordBatch:
-        arrays = [self._column(columns[field.name], field, convert) for field in self._schema]
+        missing = [None] * len(next(iter(columns.values())))  # a catalog can have other columns
+        arrays = [
+            self._column(columns.get(field.name, missing), field, convert) for field in self._schema
+        ]
         return self._pa.record_batch(arrays, schema=self._schema)
 
     def _column(self, values: Sequence[Any], field: pa.Field, convert: _Convert) -> pa.Array:

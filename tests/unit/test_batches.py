@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,9 +19,13 @@ from tests.unit.runs import Finished, MemoryClient, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 FORMATS = [None, "jsonl", "parquet"]
+
+
+def as_json(value: object) -> object:
+    """Return a value of Parquet as a record has it."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 @pytest.fixture
@@ -37,10 +44,14 @@ def options(root: Path, format_: str | None, **maps: str) -> dict[str, Any]:
     return settings
 
 
-def rows(finished: Finished) -> list[dict[str, Any]]:
+def files(finished: Finished) -> list[Path]:
     urls = [m["manifest"][0] for m in finished.messages if m["type"] == "BATCH"]
+    return [Path(urlsplit(url).path) for url in urls]
+
+
+def rows(finished: Finished) -> list[dict[str, Any]]:
     return list(
-        itertools.chain.from_iterable(pq.read_table(urlsplit(u).path).to_pylist() for u in urls)
+        itertools.chain.from_iterable(pq.read_table(file).to_pylist() for file in files(finished))
     )
 
 
@@ -144,6 +155,32 @@ def test_a_result_that_cannot_be_encoded_fails_the_stream(
     assert finished.failures == [
         "sales: a stream map failed (UnicodeEncodeError). Check stream_maps."
     ]
+
+
+def test_a_catalog_with_other_columns_in_another_order_changes_no_value(
+    client: MemoryClient, tmp_path: Path
+) -> None:
+    catalog = catalog_with(selected=["sales"])
+    schema = next(e["schema"] for e in catalog["streams"] if e["tap_stream_id"] == "sales")
+    names = [name for name in schema["properties"] if name != "title"]
+    schema["properties"] = {
+        "added": {"type": ["string", "null"]},
+        **{name: schema["properties"][name] for name in reversed(names)},
+    }
+    (expected,) = run(client).records()
+    del expected["title"]
+
+    assert run(client, catalog=catalog).records() == [expected]
+    finished = run(client, catalog=catalog, **options(tmp_path, "jsonl"))
+    (file,) = files(finished)
+    assert json.loads(file.read_text(encoding="utf-8"), parse_float=str) == expected
+    (row,) = rows(run(client, catalog=catalog, **options(tmp_path, "parquet")))
+    assert {name: as_json(value) for name, value in row.items()} == {
+        **expected,
+        "sales_price": Decimal(expected["sales_price"]),
+        "estimated_earnings": Decimal(expected["estimated_earnings"]),
+        "added": None,
+    }
 
 
 @pytest.mark.parametrize("deselected", [[], ["title", "_rescued_data"]])
