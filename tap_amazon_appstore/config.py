@@ -7,12 +7,15 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import fields
+from decimal import Decimal
 from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig, StorageTarget
 from singer_sdk.mapper import MAPPER_ELSE_OPTION, NULL_STRING
 from singer_sdk.plugin_base import JSONSchemaValidator
 
@@ -123,7 +126,6 @@ _EXAMPLES: dict[str, Any] = {
 }
 
 _TYPES = {
-    "array": "a list",
     "boolean": "true or false",
     "integer": "an integer",
     "number": "a number",
@@ -199,7 +201,7 @@ def config_errors(
         try:
             errors = dict.fromkeys(check(config))
         except RecursionError:
-            errors = {("config", "is nested too deeply"): None}
+            return ["config is nested too deeply"]
         if errors:
             return [_sentence(config, *error, schema, variables) for error in errors]
     return []
@@ -213,13 +215,15 @@ def _sentence(
     variables: Mapping[str, str],
 ) -> str:
     """Name the setting and its source, what is wrong, and a valid value."""
-    name = re.split(r"[.\[]", path)[0]
+    name = path.partition(".")[0]
     source = f" (from {variables[name]})" if name in variables else ""
     value = config.get(name)
+    if isinstance(value, Decimal):  # as the SDK reads numbers of files
+        value = float(value)
     if name in _QUOTABLE and value is not None:
         problem += f" (got {value!r:.{_MAX_QUOTED}})"
-    definition = schema["properties"].get(name, {})
-    keys = [name, *definition.get("type", ())]
+    definition = schema["properties"][name]
+    keys = [name, *definition["type"]]
     examples = [*definition.get("examples", ()), *(_EXAMPLES[k] for k in keys if k in _EXAMPLES)]
     example = next(iter(examples), "")
     text = example if isinstance(example, str) else json.dumps(example)
@@ -231,24 +235,18 @@ def _schema_errors(config: dict[str, Any], schema: Mapping[str, Any]) -> Iterato
     for error in JSONSchemaValidator(schema).iter_errors(config):
         path = ".".join(map(str, error.path))
         if error.validator == "required":
-            for name in error.validator_value:
-                if name not in error.instance:
-                    yield f"{path}.{name}".lstrip("."), "is missing"
+            for name in schema["required"]:
+                if name not in config:
+                    yield name, "is missing"
+        elif error.validator == "enum":
+            yield path, f"must be one of {', '.join(error.validator_value)}"
         else:
-            yield path or "config", _schema_problem(error)
-
-
-def _schema_problem(error: Any) -> str:  # noqa: ANN401 - jsonschema has no types
-    """Return what a value must be, without the value: it may be secret."""
-    if error.validator == "enum":
-        return f"must be one of {', '.join(map(str, error.validator_value))}"
-    return _requirement(error.schema)
+            yield path, _requirement(error.schema)
 
 
 def _requirement(definition: Mapping[str, Any]) -> str:
-    kinds = definition.get("type", ())
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = [_TYPES[kind] for kind in kinds if kind in _TYPES]
+    """Return what a value must be, without the value: it may be secret."""
+    words = [_TYPES[kind] for kind in definition.get("type", ()) if kind in _TYPES]
     bounds = [
         f"{words} {definition[keyword]}"
         for keyword, words in (
@@ -311,12 +309,21 @@ def _date_errors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _batch_errors(batch_config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if batch_config.get("batch_size", 1) < 1:
-        yield "batch_config.batch_size", "must be at least 1"
-    encoding, storage = batch_config.get("encoding"), batch_config.get("storage")
-    if not (encoding and storage and storage.get("root")):
-        yield "batch_config", "needs an encoding, and a storage with a root"
+    encoding = batch_config.get("encoding") or {}
+    storage = batch_config.get("storage") or {}
+    if not (encoding.get("format") and storage.get("root")):
+        yield "batch_config", "needs an encoding with a format, and a storage with a root"
         return
+    for path, part, kind in (
+        ("batch_config", batch_config, BatchConfig),
+        ("batch_config.encoding", encoding, BaseBatchFileEncoding),
+        ("batch_config.storage", storage, StorageTarget),
+    ):
+        for name in part.keys() - {field.name for field in fields(kind)}:
+            yield path, f"has an unknown key, {name[:_MAX_QUOTED]}"
+    size = batch_config.get("batch_size")
+    if size is not None and (not isinstance(size, int) or size < 1):
+        yield "batch_config.batch_size", "must be an integer of at least 1"
     root = storage["root"]
     # A scheme has two letters or more: one is a drive of Windows.
     if "::" in root or re.match(r"(?!(file|s3)://)[A-Za-z][A-Za-z0-9+.-]+:", root):

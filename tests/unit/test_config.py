@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -52,6 +53,10 @@ def errors(schema: dict[str, Any], **config: object) -> list[str]:
         ({"lookback_months": math.nan}, "lookback_months must be an integer of at least 0 (got n"),
         ({"requests_per_second": 0}, "requests_per_second must be a number greater than 0 and at"),
         ({"requests_per_second": 3.1}, "requests_per_second must be a number greater than 0 and"),
+        (
+            {"requests_per_second": Decimal("3.1")},
+            "requests_per_second must be a number greater than 0 and at most 3 (got 3.1); for",
+        ),
         ({"requests_per_second": True}, "requests_per_second must be a number greater than 0 and"),
         ({"requests_per_second": math.nan}, "requests_per_second must be a number greater than 0"),
         ({"use_singer_decimal": "yes"}, "use_singer_decimal must be true or false (got 'yes')"),
@@ -66,8 +71,27 @@ def errors(schema: dict[str, Any], **config: object) -> list[str]:
         ({"stream_maps": {"__else__": {}}}, "stream_maps.__else__ must be null (drops"),
         ({"flattening_max_depth": "x"}, "flattening_max_depth must be an integer; for example 1"),
         ({"batch_config": {"encoding": {"format": "x"}}}, "batch_config.encoding.format must be "),
-        ({"batch_config": {**A_BATCH, "batch_size": 0}}, "batch_config.batch_size must be at lea"),
-        ({"batch_config": {"encoding": A_BATCH["encoding"]}}, "batch_config needs an encoding, an"),
+        *(
+            (
+                {"batch_config": {**A_BATCH, "batch_size": size}},
+                "batch_config.batch_size must be an",
+            )
+            for size in (0, "7", 5.0, [])
+        ),
+        (
+            {"batch_config": {"encoding": A_BATCH["encoding"]}},
+            "batch_config needs an encoding with",
+        ),
+        ({"batch_config": {**A_BATCH, "encoding": {}}}, "batch_config needs an encoding with a fo"),
+        ({"batch_config": {**A_BATCH, "size": 7}}, "batch_config has an unknown key, size; for"),
+        (
+            {"batch_config": {**A_BATCH, "encoding": {"format": "jsonl", "level": 9}}},
+            "batch_config.encoding has an unknown key, level; for example",
+        ),
+        (
+            {"batch_config": {**A_BATCH, "storage": {"root": "x", "param": {}}}},
+            "batch_config.storage has an unknown key, param; for example",
+        ),
     ],
 )
 def test_an_invalid_setting_gets_a_sentence(
@@ -95,6 +119,10 @@ def test_batches_go_to_files_or_s3_only(schema: dict[str, Any], root: str) -> No
 @pytest.mark.parametrize("root", ["/tmp/x", "x/y", "C:\\x", "file:///tmp/x", "s3://x/y"])  # noqa: S108
 def test_batches_may_go_to_files_and_s3(schema: dict[str, Any], root: str) -> None:
     assert errors(schema, batch_config={**A_BATCH, "storage": {"root": root}}) == []
+
+
+def test_the_default_batch_size_may_be_written(schema: dict[str, Any]) -> None:
+    assert errors(schema, batch_config={**A_BATCH, "batch_size": None}) == []
 
 
 @pytest.mark.parametrize("extra", ["parquet", "s3"])
