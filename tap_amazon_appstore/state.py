@@ -21,9 +21,6 @@ _YEAR = re.compile("20[0-9]{2}")
 # What a header of a request can carry.
 _HEADER_VALUE = re.compile("[!-~](?:[ -~]*[!-~])?")
 
-STATE_KEYS = ("replication_key", "replication_key_value", "first_month", "files")
-"""What a stream's entry in the state has."""
-
 
 class ReportState:
     """The bookmark of one stream, in the Singer state.
@@ -58,7 +55,7 @@ class ReportState:
         self._warn = warn
         self.bookmark = self._read_bookmark()
         self.files = self._read_files()
-        self.first_covered = self._read_first_covered()
+        self.first_covered = self._read_month("first_month", "first_month", "It is ignored.")
         self.first_month = start
         """The month that a run begins with, never before `start`."""
         if self.bookmark is not None:
@@ -93,22 +90,26 @@ class ReportState:
         )
 
     def _read_bookmark(self) -> date | None:
-        value = self._entry.get("replication_key_value")
+        bookmark = self._read_month(
+            "replication_key_value", "bookmark", "All months are read again."
+        )
+        if bookmark is None or bookmark <= self._current:
+            return bookmark
+        self._warn(
+            f"the state's bookmark {bookmark} lies in the future. It is replaced by the current "
+            f"month, {period_name(self._current)}."
+        )
+        return self._current
+
+    def _read_month(self, key: str, name: str, consequence: str) -> date | None:
+        value = self._entry.get(key)
         if value is None:
             return None
         try:
-            bookmark = parse_month(str(value))
+            return parse_month(str(value))
         except ValueError:
-            self._warn(
-                f"the state's bookmark {_quote(value)} is not a date. All months are read again."
-            )
+            self._warn(f"the state's {name} {value!r:.80} is not a date. {consequence}")
             return None
-        if bookmark > self._current:
-            self._warn(
-                f"the state's bookmark {bookmark} lies in the future. It is replaced by the "
-                f"current month, {period_name(self._current)}."
-            )
-        return min(bookmark, self._current)
 
     def _read_files(self) -> dict[str, FileVersion]:
         files = self._entry.get("files") or {}
@@ -121,9 +122,9 @@ class ReportState:
         for key, value in files.items():
             try:
                 period, version = _period(key), _version(value)
-            except (AttributeError, KeyError, TypeError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 self._warn(
-                    f"the state has an invalid file version for {_quote(key)}. That month is read "
+                    f"the state has an invalid file version for {key!r:.80}. That month is read "
                     "again."
                 )
                 continue
@@ -132,20 +133,6 @@ class ReportState:
                 known[period] = version
         self._entry["files"] = {key: files[key] for key in map(_file_key, known)}
         return known
-
-    def _read_first_covered(self) -> date | None:
-        value = self._entry.get("first_month")
-        if value is None:
-            return None
-        try:
-            return parse_month(str(value))
-        except ValueError:
-            self._warn(f"the state's first_month {_quote(value)} is not a date. It is ignored.")
-            return None
-
-
-def _quote(value: object) -> str:
-    return repr(value)[:80]
 
 
 def _file_key(period: str) -> str:
@@ -164,20 +151,14 @@ def _period(key: str) -> str:
     return period
 
 
-def _version(value: Mapping[str, object]) -> FileVersion:
-    return FileVersion(_header(value["etag"]), _header(value["last_modified"]))
-
-
-def _header(value: object) -> str | None:
-    """Return what can be sent as a header.
+def _version(value: Mapping[str, Any]) -> FileVersion:
+    """Return the version in a value of `files`.
 
     Raises:
-        TypeError, ValueError: the value cannot.
+        KeyError, TypeError, ValueError: it has none, or one that cannot be sent as headers.
     """
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise TypeError
-    if not _HEADER_VALUE.fullmatch(value):
-        raise ValueError
-    return value
+    version = FileVersion(value["etag"], value["last_modified"])
+    for header in version:
+        if header is not None and not _HEADER_VALUE.fullmatch(header):
+            raise ValueError(header)
+    return version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
+from datetime import date
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,10 +17,12 @@ from typing_extensions import override
 from tap_amazon_appstore import schemas
 from tap_amazon_appstore.client import Download, Outcome, error_context
 from tap_amazon_appstore.months import (
+    FIRST_MONTH,
     current_month,
     first_day,
     look_back,
     months_between,
+    parse_month,
     period_name,
 )
 from tap_amazon_appstore.output.batches import BatchOutput
@@ -33,8 +36,7 @@ from tap_amazon_appstore.reading.values import parse_decimal, parse_decimal_text
 from tap_amazon_appstore.state import ReportState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.singerlib import Catalog
@@ -66,7 +68,6 @@ class ReportStream(Stream):
 
     primary_keys = ("line_id",)
     replication_key = "report_month"
-    is_sorted = True
     # A target's hard delete would remove the months that a run does not ask for.
     emit_activate_version_messages = False
 
@@ -96,7 +97,7 @@ class ReportStream(Stream):
     @override
     def get_records(self, context: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
         columns = self.selected_columns()
-        for chunks in self.read_months(columns, self._parse_number()):
+        for chunks in self.read_months(columns, self._parse_number(is_mapped=True)):
             for chunk in chunks:
                 yield from rows(columns, chunk.columns)
 
@@ -109,9 +110,7 @@ class ReportStream(Stream):
             return
         columns = self.selected_columns()
         output = RecordOutput(self.name, columns, self.stream_maps, self._tap.message_writer)
-        # Encoded once for each distinct cell, unless stream maps need numbers to work with.
-        parse = parse_json_number if output.is_unmapped else parse_decimal
-        self._sync_to(output, columns, self._parse_number(parse))
+        self._sync_to(output, columns, self._parse_number(is_mapped=not output.is_unmapped))
 
     @override
     def _sync_batches(
@@ -127,18 +126,19 @@ class ReportStream(Stream):
             prefix=self.tap_name,
             logger=self.logger,
         )
-        if not output.is_unmapped:
-            parse = self._parse_number()
-        elif batch_config.encoding.format == "parquet":
+        if output.is_unmapped and batch_config.encoding.format == "parquet":
             # Parquet has a type for decimals, whatever records have.
-            parse = parse_decimal
+            parse: ParseNumber = parse_decimal
         else:
-            parse = self._parse_number(parse_json_number)
-        self._sync_to(output, columns, parse)
+            parse = self._parse_number(is_mapped=not output.is_unmapped)
+        with closing(output):
+            self._sync_to(output, columns, parse)
 
-    def _parse_number(self, parse: ParseNumber = parse_decimal) -> ParseNumber:
-        """Return what reads numbers: `parse`, unless the settings want text."""
-        return parse_decimal_text if self.config.get("use_singer_decimal") else parse
+    def _parse_number(self, *, is_mapped: bool) -> ParseNumber:
+        if self.config.get("use_singer_decimal"):
+            return parse_decimal_text
+        # Encoded once for each distinct cell, unless stream maps need numbers to work with.
+        return parse_decimal if is_mapped else parse_json_number
 
     def _sync_to(
         self,
@@ -150,7 +150,6 @@ class ReportStream(Stream):
         rows_written = 0
         with (
             self._tap.stream_errors(self),
-            closing(output),
             self.get_record_counter() as counter,
             self.get_sync_timer(),
         ):
@@ -165,8 +164,6 @@ class ReportStream(Stream):
                 )
                 raise FatalSyncError(message)
             self.logger.info("%s: %s records written", self.name, f"{rows_written:,}")
-        self._finalize_state(self.stream_state)
-        self._write_state_message()
 
     def selected_columns(self) -> list[str]:
         """Return the columns that are selected and that the catalog has."""
@@ -183,22 +180,27 @@ class ReportStream(Stream):
 
     def start(self) -> date:
         """Return the first month that the settings ask for."""
-        return self._tap.first_month
+        return max(parse_month(self.config["start_date"]), FIRST_MONTH)
+
+    def end(self) -> date:
+        """Return the last month to read: `end_date`'s, and at most the current one."""
+        end = self.config.get("end_date")
+        return min(parse_month(end), current_month()) if end else current_month()
 
     def fetch(
-        self, months: Sequence[date], known: Mapping[str, FileVersion]
+        self, periods: Iterable[str], known: Mapping[str, FileVersion]
     ) -> Iterator[tuple[str, Result]]:
         """Yield the file of each month, or what there is instead, in ascending order.
 
         Args:
-            months: the months to read.
+            periods: the months to read.
             known: versions of files, by period, that need not be downloaded again.
 
         Raises:
             FatalSyncError: a month can neither be read nor has it no report.
         """
         check = partial(check_file, layout=self.layout)
-        yield from self._tap.client.fetch_all(self.report, map(period_name, months), known, check)
+        yield from self._tap.client.fetch_all(self.report, periods, known, check)
 
     def read_months(
         self, columns: Sequence[str], parse_number: ParseNumber
@@ -216,7 +218,7 @@ class ReportStream(Stream):
             FatalSyncError: a month can neither be read nor has it no report.
         """
         state = self._read_state()
-        months = list(months_between(state.first_month, self._tap.last_month))
+        months = list(months_between(state.first_month, self.end()))
         if not months:
             self.warn(
                 f"nothing to read: the state continues from {period_name(state.first_month)}, after "
@@ -226,7 +228,7 @@ class ReportStream(Stream):
             return
         missing = _MissingReports(self, state)
         with show_progress(self.name, len(months)) as progress:
-            for period, result in self.fetch(months, dict(state.files)):
+            for period, result in self.fetch(map(period_name, months), dict(state.files)):
                 number = months.index(first_day(period)) + 1
                 place = f"{self.name} {period} (month {number} of {len(months)})"
                 if result is Outcome.NO_REPORT or result is Outcome.EMPTY:
@@ -242,8 +244,7 @@ class ReportStream(Stream):
                         missing.warn_of_loss(period, "has no rows now")
                     state.complete(period, result.version, self.replication_key)
                     self._tap.initialize_bookmarks()
-                    self.state_manager.is_flushed = False
-                    self._write_state_message()
+                    self.finalize_state_progress_markers()
                 progress.finish_month()
             missing.end()
 
@@ -311,8 +312,7 @@ class _MissingReports:
     def __init__(self, stream: ReportStream, state: ReportState) -> None:
         self._stream = stream
         self._known = frozenset(state.files)
-        first_days = [*map(first_day, state.files), *filter(None, [state.bookmark])]
-        self._earliest = min(first_days, default=None)
+        self._earliest = min(map(first_day, state.files), default=state.bookmark or date.max)
         self._open: list[str] = []
         self._found = False
 
@@ -338,14 +338,13 @@ class _MissingReports:
         self._open.clear()
         if missing:
             span = _span(missing[0], missing[-1])
-            is_after_report = self._earliest is not None and self._earliest < first_day(missing[0])
+            is_after_report = self._found or self._earliest < first_day(missing[0])
             if period and is_after_report:
                 self._stream.warn("no report, though reports exist before and after it.", span)
             else:
                 self._stream.logger.info("%s %s: no report", self._stream.name, span)
         if period:
             self._found = True
-            self._earliest = min(first_day(period), self._earliest or first_day(period))
         elif not self._found:
             self._stream.warn(
                 "no report found in any requested month. Check start_date, and which account the "
@@ -426,17 +425,15 @@ class EarningsStream(ReportStream):
 
     @override
     def fetch(
-        self, months: Sequence[date], known: Mapping[str, FileVersion]
+        self, periods: Iterable[str], known: Mapping[str, FileVersion]
     ) -> Iterator[tuple[str, Result]]:
-        for year, months_of_year in groupby(months, lambda month: f"{month:%Y}"):
+        for year, months in groupby(periods, lambda period: period[:4]):
             has_months = any(period.startswith(f"{year}-") for period in known)
-            for period, result in super().fetch(list(months_of_year), known):
+            for period, result in super().fetch(months, known):
                 has_months |= result not in (Outcome.NO_REPORT, Outcome.EMPTY)
                 yield period, result
             if not has_months:
-                check = partial(check_file, layout=self.layout)
-                result = self._tap.client.fetch(self.report, year, known.get(year), check)
-                yield year, result
+                yield from super().fetch([year], known)
 
 
 def _with_decimals_as_text(schema: Mapping[str, Any]) -> dict[str, Any]:

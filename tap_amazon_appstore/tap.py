@@ -28,7 +28,7 @@ from tap_amazon_appstore.connection_errors import FatalConnectionError
 from tap_amazon_appstore.errors import describe_unexpected_error
 from tap_amazon_appstore.files import check_config, read_catalog, read_state, usable_bookmarks
 from tap_amazon_appstore.http import hide_library_logs
-from tap_amazon_appstore.months import FIRST_MONTH, current_month, parse_month
+from tap_amazon_appstore.months import current_month
 from tap_amazon_appstore.output.messages import MessageWriter, OutputError
 from tap_amazon_appstore.patience import Patience
 from tap_amazon_appstore.streams import (
@@ -40,7 +40,6 @@ from tap_amazon_appstore.streams import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import date
     from types import FrameType
 
     import click
@@ -174,35 +173,20 @@ class TapAmazonAppstore(Tap):
         """Return a client of the account, and log which one it is."""
         # Only the end of the client ID: enough to distinguish accounts.
         self.logger.info("Using client ID ...%s", self.config["client_id"][-4:])
+        user_agent = self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
         return ReportingClient(
             api_url=self.config["api_url"],
             authenticator=LoginWithAmazon(
                 client_id=self.config["client_id"],
                 client_secret=self.config["client_secret"],
                 auth_url=self.config["auth_url"],
-                user_agent=self.user_agent,
+                user_agent=user_agent,
                 patience=patience,
             ),
-            user_agent=self.user_agent,
+            user_agent=user_agent,
             requests_per_second=float(self.config["requests_per_second"]),
             patience=patience,
         )
-
-    @property
-    def user_agent(self) -> str:
-        """The User-Agent header."""
-        return self.config.get("user_agent") or f"{self.name}/{self.plugin_version}"
-
-    @property
-    def first_month(self) -> date:
-        """The first month that may be read."""
-        return max(parse_month(self.config["start_date"]), FIRST_MONTH)
-
-    @property
-    def last_month(self) -> date:
-        """The last month that is read: `end_date`'s, and at most the current one."""
-        end = self.config.get("end_date")
-        return min(parse_month(end), current_month()) if end else current_month()
 
     @classmethod
     @override

@@ -31,7 +31,7 @@ except ImportError:  # Windows, which does not remove open files anyway
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.helpers._batch import BatchConfig
     from singer_sdk.mapper import StreamMap
@@ -58,15 +58,12 @@ class BatchOutput:
         self._writer = writer
         self._logger = logger
         self._outputs = [
-            _MappedOutput(config, stream, columns, item, prefix)
+            _MappedOutput(config, stream, columns, item, prefix, self._announce)
             for item in stream_maps
             if not isinstance(item, RemoveRecordTransform)
         ]
-
-    @property
-    def is_unmapped(self) -> bool:
+        self.is_unmapped = all(output.is_unmapped for output in self._outputs)
         """Whether all rows are written as they are."""
-        return all(output.is_unmapped for output in self._outputs)
 
     def write(self, chunks: Iterable[Chunk]) -> int:
         """Write a month's rows to files, with a BATCH message after each.
@@ -81,9 +78,9 @@ class BatchOutput:
         before = sum(output.handed for output in self._outputs)
         for chunk in chunks:
             for output in self._outputs:
-                self._announce(output.write(chunk))
+                output.write(chunk)
         for output in self._outputs:
-            self._announce(output.finish())
+            output.finish()
         return sum(output.handed for output in self._outputs) - before
 
     def unwritten(self) -> int:
@@ -95,27 +92,29 @@ class BatchOutput:
         for output in self._outputs:
             output.discard()
 
-    def _announce(self, messages: Iterator[SDKBatchMessage]) -> None:
-        for message in messages:
-            self._writer.write_message(message)
-            self._logger.info("%s: wrote %s", message.stream, message.manifest[0])
+    def _announce(self, message: SDKBatchMessage) -> None:
+        self._writer.write_message(message)
+        self._logger.info("%s: wrote %s", message.stream, message.manifest[0])
 
 
 class _MappedOutput:
     """The files of one stream map, one after the other."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one more than ruff allows
         self,
         config: BatchConfig,
         stream: str,
         columns: Sequence[str],
         stream_map: StreamMap,
         prefix: str,
+        announce: Callable[[SDKBatchMessage], None],
     ) -> None:
         self._config = config
         self._stream = stream
         self._columns = columns
         self._map = stream_map
+        self._announce = announce
+        self.is_unmapped = passes_through(stream_map)
         self._encoder_class = _ENCODERS[config.encoding.format]
         self._prefix = f"{config.storage.prefix or ''}{prefix}--{stream_map.stream_alias}-"
         self._pending: list[list[Any]] = [[] for _ in columns]
@@ -124,22 +123,17 @@ class _MappedOutput:
         self.announced = 0
         remove_leftovers(config.storage.root, self._prefix)
 
-    @property
-    def is_unmapped(self) -> bool:
-        """Whether rows are written as they are."""
-        return passes_through(self._map)
-
-    def write(self, chunk: Chunk) -> Iterator[SDKBatchMessage]:
-        """Add rows, and yield a message for each file that they complete."""
+    def write(self, chunk: Chunk) -> None:
+        """Add rows, and announce each file that they complete."""
         for pending, column in zip(self._pending, chunk.columns, strict=True):
             pending.extend(column)
         if len(self._pending[0]) >= self._encoder_class.rows:
-            yield from self._write_pending()
+            self._write_pending()
 
-    def finish(self) -> Iterator[SDKBatchMessage]:
-        """Complete the current file, if there is one, and yield its message."""
-        yield from self._write_pending()
-        yield from self._complete()
+    def finish(self) -> None:
+        """Complete and announce the current file, if there is one."""
+        self._write_pending()
+        self._complete()
 
     def discard(self) -> None:
         """Remove the current file, if there is one."""
@@ -147,11 +141,11 @@ class _MappedOutput:
             self._file.discard()
             self._file = None
 
-    def _write_pending(self) -> Iterator[SDKBatchMessage]:
+    def _write_pending(self) -> None:
         columns = self._pending
         self._pending = [[] for _ in columns]
         content: list[Any] = columns
-        if not passes_through(self._map):
+        if not self.is_unmapped:
             with mapping_errors(self._stream, [self._map]):
                 mapped = map(self._map.transform, rows(self._columns, columns))
                 content = [[row for row in mapped if row is not None]]
@@ -164,11 +158,11 @@ class _MappedOutput:
             self._write_rows(self._file, [values[start:end] for values in content], end - start)
             start = end
             if self._file.rows == self._config.batch_size:
-                yield from self._complete()
+                self._complete()
 
     def _write_rows(self, file: _BatchFile, content: list[Any], count: int) -> None:
         with mapping_errors(self._stream, [self._map]):
-            if passes_through(self._map):
+            if self.is_unmapped:
                 encoded = file.encoder.encode_columns(
                     dict(zip(self._columns, content, strict=True))
                 )
@@ -177,14 +171,12 @@ class _MappedOutput:
         self.handed += count
         file.write(encoded, count)
 
-    def _complete(self) -> Iterator[SDKBatchMessage]:
+    def _complete(self) -> None:
         if self._file is not None:
             file = self._file
             url = file.complete()
             self._file = None
-            yield SDKBatchMessage(
-                stream=self._map.stream_alias, encoding=self._config.encoding, manifest=[url]
-            )
+            self._announce(SDKBatchMessage(self._map.stream_alias, self._config.encoding, [url]))
             self.announced += file.rows
 
 

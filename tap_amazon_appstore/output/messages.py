@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import select
 import sys
-from collections import Counter
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from msgspec.json import encode as encode_json
 from singer_sdk.contrib.msgspec import MsgSpecWriter, encoder
@@ -14,7 +13,7 @@ from singer_sdk.exceptions import FatalSyncError
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from singer_sdk.singerlib.encoding.simple import Message
 
@@ -38,10 +37,10 @@ class MessageWriter(MsgSpecWriter):
     def __init__(self) -> None:
         """Start with an empty buffer."""
         super().__init__()
-        self.written: Counter[str] = Counter()
-        """RECORD messages that have left the buffer, by stream name."""
+        self.written = 0
+        """RECORD messages that have left the buffer."""
         self._buffer = bytearray()
-        self._buffered: Counter[str] = Counter()
+        self._buffered = 0
         self._is_writing = False
         self._exit_code: int | None = None
 
@@ -50,34 +49,26 @@ class MessageWriter(MsgSpecWriter):
         self._buffer += self.format_message(message)
         self.flush()
 
-    def write_records(self, stream: str, records: Iterable[Any]) -> int:
+    def write_records(self, stream: str, records: Sequence[Any]) -> None:
         """Write a RECORD message for each record.
 
         Args:
             stream: the stream's name in the messages.
-            records: structs or dicts.
-
-        Returns:
-            How many there were.
+            records: structs or dicts, one at least.
 
         Raises:
             OutputError: standard output cannot be written to.
         """
-        lines = list(records)
-        if not lines:
-            return 0
         start = b'{"type":"RECORD","stream":%b,"record":' % encode_json(stream)
         end = b',"time_extracted":%b}\n' % encode_json(datetime.now(timezone.utc))
         # No line feed is inside a line: JSON escapes those of texts.
-        encoded = encoder.encode_lines(lines)
+        encoded = encoder.encode_lines(records)
         self._buffer += start
         self._buffer += encoded[:-1].replace(b"\n", end + start)
         self._buffer += end
-        count = len(lines)
-        self._buffered[stream] += count
+        self._buffered += len(records)
         if len(self._buffer) > _BUFFER_SIZE:
             self.flush()
-        return count
 
     def flush(self) -> None:
         """Write what is buffered.
@@ -104,7 +95,7 @@ class MessageWriter(MsgSpecWriter):
                 sys.exit(self._exit_code)
         self._buffer.clear()
         self.written += self._buffered
-        self._buffered.clear()
+        self._buffered = 0
 
     def exit(self, code: int) -> None:
         """End the process now, or after the write that is under way; for signal handlers.
@@ -120,30 +111,13 @@ def _write(content: bytearray) -> None:
     """Write all of `content`, however little standard output takes at a time."""
     if sys.stdout is None:
         raise OSError(0, "it is closed")
-    output = sys.stdout.buffer
+    # Past Python's own buffer: `MessageWriter` has one, and nothing else writes messages.
+    output = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
     with memoryview(content) as view:
         written = 0
         while written < len(view):
-            try:
-                # Unbuffered, a signal cuts a write short, and a full pipe returns None.
-                count = output.write(view[written:])
-            except BlockingIOError as error:
-                count = error.characters_written
-            written += count or _wait_until_writable()
-    while not _flush(output):
-        _wait_until_writable()
-
-
-def _flush(output: BinaryIO) -> bool:
-    """Return whether nothing remains in the buffer of standard output."""
-    try:
-        output.flush()
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _wait_until_writable() -> int:
-    """Wait until a non-blocking standard output takes more; return 0, the bytes written."""
-    select.select([], [sys.stdout], [])
-    return 0
+            count = output.write(view[written:])
+            if count is None:  # a full pipe that does not block
+                select.select([], [sys.stdout], [])
+            # A signal cuts a write short.
+            written += count or 0

@@ -83,9 +83,7 @@ def test_the_sdk_writes_the_same_bytes(
         "_sync_batches",
         "_increment_stream_state",
         "_write_starting_replication_value",
-        "_finalize_state",
-        "_write_state_message",
-        "state_manager",
+        "finalize_state_progress_markers",
         "mask",
     ],
 )
