@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tap_amazon_appstore.months import (
+    FIRST_MONTH,
     add_months,
     current_month,
     first_day,
@@ -91,6 +92,10 @@ def test_no_look_back_goes_beyond_the_first_month_that_has_reports(
     month: date, count: int, other: date
 ) -> None:
     assert look_back(month, count) == other
+
+
+def test_reports_begin_in_january_2018() -> None:
+    assert date(2018, 1, 1) == FIRST_MONTH
 
 
 def test_months_between_are_all_of_them_both_ends_included() -> None:
