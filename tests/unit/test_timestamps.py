@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from importlib import resources
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tap_amazon_appstore.months import FIRST_MONTH, months_between
 from tap_amazon_appstore.reading.line_ids import normalize_time
 from tap_amazon_appstore.reading.timestamps import (
     _COMMON_OFFSETS,
+    _MARKETPLACES,
     TimestampReader,
     parse_timestamp,
 )
@@ -82,6 +85,22 @@ def test_common_offsets_are_those_of_the_time_zone_database() -> None:
     }
 
     assert others.items() <= dropped.items()
+
+
+def test_offsets_of_a_country_are_those_of_its_clocks_since_2018() -> None:
+    table = resources.files("tzdata.zoneinfo").joinpath("zone.tab").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in table.splitlines() if not line.startswith("#")]
+    months = list(months_between(FIRST_MONTH, date(2026, 12, 1)))
+    codes = {"amazon.com": "US", "amazon.co.uk": "GB"}
+
+    for marketplace, country in _MARKETPLACES.items():
+        code = codes.get(marketplace, marketplace.rpartition(".")[2].upper())
+        zones = [ZoneInfo(row[2]) for row in rows if row[0] == code]
+        clocks = [datetime(m.year, m.month, 15, tzinfo=zone) for zone in zones for m in months]
+        hours = {
+            offset / timedelta(hours=1) for c in clocks if (offset := c.utcoffset()) is not None
+        }
+        assert {*country.offsets} == hours, marketplace
 
 
 @st.composite
