@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -75,8 +74,7 @@ class FileVersion(NamedTuple):
     last_modified: str | None
 
 
-@dataclass(frozen=True)
-class Download:
+class Download(NamedTuple):
     """A report file on disk; closing `file` removes it."""
 
     file: IO[bytes]
@@ -205,7 +203,7 @@ class ReportingClient:
                 yield period, result
         finally:
             # Do not wait for downloads that nobody reads.
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False)
             for _, fetch in fetches:
                 fetch.add_done_callback(_close)
 
@@ -374,7 +372,7 @@ def error_context(report: str, period: str) -> Iterator[None]:
 
 def _close(fetch: Future[Download | Outcome]) -> None:
     """Remove the file of a fetch that nobody reads."""
-    if not (fetch.cancelled() or fetch.exception()):
+    if not fetch.exception():
         result = fetch.result()
         if isinstance(result, Download):
             result.file.close()
