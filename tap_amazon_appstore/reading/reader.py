@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter, defaultdict
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +49,9 @@ _MAX_QUOTED = 80
 
 # Share of amounts that could not be read from which on a report's totals are in doubt.
 _MAX_UNREAD_AMOUNTS = 0.01
+
+# The beginning of a name, which no number has.
+_NAME = re.compile("[^0-9]*[A-Za-z]")
 
 csv.field_size_limit(_MAX_CELL)
 
@@ -252,8 +256,8 @@ class _Table:
         self._labels = label_columns(header)
         self._found = layout.match(header)
         self._unknown = sorted({*range(len(header))} - {*self._found.values()})
-        self._first = next(place for place, name in enumerate(header) if name)
-        self._names = {*header, *map("\ufeff{}".format, header)} - {""}
+        numbers = [p for n, p in self._found.items() if layout.kinds[n] in {"integer", "number"}]
+        self._number = min(numbers or self._found.values())
         self._normalized = _normalize_row(header)
         self._has_times = "transaction_at" in layout.schema["properties"]
         self._rescued: dict[int, dict[str, str]] = defaultdict(dict)
@@ -285,9 +289,11 @@ class _Table:
         )
 
     def _skip_headers(self, rows: list[list[str]]) -> list[list[str]]:
-        # A header line among the rows, if there is one, has one of its names in this column.
-        place = self._first
-        if self._names.isdisjoint([row[place] for row in rows if len(row) > place]):
+        # However it is spelt and ordered, a header line has a name where other rows have a number,
+        # unless it ends before.
+        place = self._number
+        reaches_it = min(map(len, rows), default=0) > place
+        if reaches_it and not any(map(_NAME.match, {row[place] for row in rows})):
             return rows
         return [row for row in rows if not self._is_header(row)]
 
@@ -297,13 +303,14 @@ class _Table:
         Raises:
             UnreadableReportError: it is a header line with other columns.
         """
-        if row[self._first : self._first + 1] and row[self._first] in self._names:
-            if _normalize_row(row) == self._normalized:
-                self._findings.repeated_headers += 1
-                return True
-            if self._reader.layout.is_header(row):
-                message = "a second header line has other columns than the first"
-                raise UnreadableReportError(message)
+        if len(row) > self._number and not _NAME.match(row[self._number]):
+            return False
+        if _normalize_row(row) == self._normalized:
+            self._findings.repeated_headers += 1
+            return True
+        if self._reader.layout.is_header(row):
+            message = "a second header line has other columns than the first"
+            raise UnreadableReportError(message)
         return False
 
     def _pad_row(self, number: int, row: list[str]) -> list[str]:

@@ -229,6 +229,8 @@ def test_repeated_headers_and_rows_without_a_value_are_skipped_with_a_warning() 
         *["", HEADER, "", first, "," * 22, "", ",", '""', HEADER],
         # Spelt in other ways, as parts of a report can be.
         *["\ufeff" + HEADER, HEADER.replace("Units", "Units (pieces)") + ",,", second, HEADER, ""],
+        *[HEADER.upper(), "\ufeff" + write_csv([list(SALE)], quoting=csv.QUOTE_ALL)],
+        "\ufeff".encode().decode("cp1252") + HEADER,
     ]
 
     report = read_csv("\n".join(lines))
@@ -236,7 +238,7 @@ def test_repeated_headers_and_rows_without_a_value_are_skipped_with_a_warning() 
     assert [record["transaction_id"] for record in report.records] == ["1", "2"]
     assert report.warnings == [
         "skipped 3 rows without any value.",
-        "skipped 4 repetitions of the header line.",
+        "skipped 7 repetitions of the header line.",
     ]
 
 
@@ -253,11 +255,34 @@ def test_a_line_item_with_some_of_the_headers_names_is_kept() -> None:
     ]
 
 
-def test_a_header_line_with_other_columns_amid_the_rows_is_refused() -> None:
-    other = ",".join(reversed(SALE))
+SWAPPED = [{"Units": "Title", "Title": "Units"}.get(name, name) for name in SALE]
 
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        list(reversed(SALE)),
+        ["Invoice Date", *SALE],
+        ["marketplace", *SWAPPED[1:]],
+        ["\ufeff" + SWAPPED[0], *SWAPPED[1:]],
+        [name.upper() for name in SWAPPED],
+        [name for name in SALE if name not in {"Units", "Sales Price", "Estimated Earnings"}],
+        [*SALE, "New"],
+    ],
+    ids=["reversed", "a new one", "another case", "a BOM", "upper case", "fewer", "one more"],
+)
+def test_a_header_line_with_other_columns_amid_the_rows_is_refused(other: list[str]) -> None:
     with pytest.raises(UnreadableReportError, match="second header line has other columns"):
-        read_csv(f"{make_csv(sales(2))}{other}\n")
+        read_csv(make_csv(sales(2)) + write_csv([other]))
+
+
+def test_a_second_header_line_is_found_where_a_report_has_no_numbers() -> None:
+    names = [name for name in SALE if SALES.kinds[SALES_COLUMNS[name]] not in {"integer", "number"}]
+    rows = [[SALE[name] for name in names]] * 2
+
+    assert len(read_csv(write_csv([names, *rows, names])).records) == 2
+    with pytest.raises(UnreadableReportError, match="second header line has other columns"):
+        read_csv(write_csv([names, *rows, [names[1], names[0], *names[2:]]]))
 
 
 def test_each_part_is_read_by_its_own_header() -> None:
