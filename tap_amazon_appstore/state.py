@@ -55,13 +55,16 @@ class ReportState:
         self._warn = warn
         self.bookmark = self._read_bookmark()
         self.files = self._read_files()
-        self.first_covered = self._read_month("first_month", "first_month", "It is ignored.")
+        self.first_covered = self._read_month(
+            "first_month", "first_month", "No month before the lookback counts as read."
+        )
         self.first_month = start
         """The month that a run begins with, never before `start`."""
         if self.bookmark is not None:
             self.first_month = max(start, lookback(self.bookmark))
+            is_unreadable = self.first_covered is None and entry.get("first_month") is not None
             # Months between the bookmark and a later start are not read.
-            if self.first_month > add_months(self.bookmark, 1):
+            if is_unreadable or self.first_month > add_months(self.bookmark, 1):
                 self.first_covered = self.first_month
 
     @property
@@ -75,19 +78,28 @@ class ReportState:
     def complete(self, period: str, version: FileVersion, replication_key: str) -> None:
         """Record that a report has been read to its end."""
         month = first_day(period)
-        self.first_covered = min(self.first_covered or self._start, self.first_month)
         self.bookmark = max(month, self.bookmark or month)
         self.files[period] = version
         self._entry.update(
             replication_key=replication_key,
             replication_key_value=self.bookmark.isoformat(),
-            first_month=self.first_covered.isoformat(),
             files={
                 _file_key(period): {"etag": version.etag, "last_modified": version.last_modified}
                 for period, version in sorted(self.files.items())
                 if first_day(period) >= self._lookback(self.bookmark)
             },
         )
+        self.cover(period)
+
+    def cover(self, period: str) -> None:
+        """Record that a period was asked for, and all of the run before it."""
+        if self.first_covered is None:
+            self.first_covered = min(self._start, self.first_month)
+        elif first_day(period) >= add_months(self.first_covered, -1):
+            # Only now does this run's part of the months reach those of earlier runs.
+            self.first_covered = min(self.first_covered, self.first_month)
+        if self.bookmark is not None:
+            self._entry["first_month"] = self.first_covered.isoformat()
 
     def _read_bookmark(self) -> date | None:
         bookmark = self._read_month(

@@ -245,6 +245,8 @@ class ReportStream(Stream):
                     state.complete(period, result.version, self.replication_key)
                     self._tap.initialize_bookmarks()
                     self.finalize_state_progress_markers()
+                else:
+                    state.cover(period)
                 progress.finish_month()
             missing.end()
 

@@ -183,13 +183,37 @@ def test_a_start_after_the_bookmarks_month_leaves_what_is_covered() -> None:
 
 def test_an_earlier_month_that_is_read_is_covered() -> None:
     entry = Read(start=APRIL).complete(APRIL)
-    assert Read(entry, lookback=2).complete(FEBRUARY)["first_month"] == "2024-02-01"
+    assert Read(entry, lookback=2).complete(FEBRUARY, MARCH)["first_month"] == "2024-02-01"
 
 
-def test_an_unreadable_first_month_is_a_warning() -> None:
-    read = Read(bookmark("2024-05-01", first_month="x"))
+def test_months_that_an_interrupted_run_did_not_reach_are_uncovered() -> None:
+    entry = Read(start=MAY).complete(MAY)
+    assert Read(entry, lookback=12).complete(JANUARY, FEBRUARY)["first_month"] == "2024-05-01"
+    assert Read(entry, lookback=0).state.uncovered == (JANUARY, APRIL)
+
+
+def test_months_without_a_report_are_covered() -> None:
+    entry = Read(start=MAY).complete(MAY)
+    read = Read(entry, lookback=12)
+    read.complete(JANUARY)
+    for month in (FEBRUARY, MARCH, APRIL):
+        read.state.cover(period_name(month))
+    assert entry["first_month"] == "2024-01-01"
+
+
+def test_without_a_bookmark_nothing_is_covered() -> None:
+    read = Read()
+    read.state.cover("2024-01")
+    assert "first_month" not in read.entry
+
+
+@pytest.mark.parametrize("value", ["x", "2024-9", 7, {}])
+def test_before_an_unreadable_first_month_nothing_counts_as_read(value: object) -> None:
+    read = Read(bookmark("2024-05-01", first_month=value))
     assert len(read.warnings) == 1
     assert read.state.first_month == MARCH
+    assert read.state.uncovered == (JANUARY, FEBRUARY)
+    assert read.complete(MAY)["first_month"] == "2024-03-01"
 
 
 @given(

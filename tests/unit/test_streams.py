@@ -285,6 +285,21 @@ def test_an_earlier_start_names_the_months_that_are_not_read(client: MemoryClien
     assert warning.startswith("sales: 2024-01 to 2024-02 not read: start_date lies before")
 
 
+def test_months_between_an_ended_backfill_and_later_runs_are_named() -> None:
+    client = MemoryClient()
+    for month in range(1, 11):
+        client.publish(f"2024-{month:02}")
+    recent = run(client, start_date="2024-09-01", end_date="2024-10-31").state
+    january = "2024-01-01"
+
+    ended = run(client, recent, start_date=january, end_date="2024-03-31", lookback_months=12).state
+    whole = run(client, recent, start_date=january, end_date="2024-10-31", lookback_months=12).state
+
+    (warning,) = run(client, ended, start_date=january, end_date="2024-10-31").log("WARNING")
+    assert warning.startswith("sales: 2024-01 to 2024-07 not read: start_date lies before")
+    assert not run(client, whole, start_date=january, end_date="2024-10-31").log("WARNING")
+
+
 def test_a_bookmark_in_the_future_is_a_warning(client: MemoryClient) -> None:
     state = {"bookmarks": {"sales": {"replication_key_value": "2099-01-01"}}}
     finished = run(client, state)
