@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
-from singer_sdk.configuration._dict_config import parse_environment_config
+from singer_sdk.configuration._dict_config import TRUTHY, parse_environment_config
 from singer_sdk.helpers._batch import BaseBatchFileEncoding, BatchConfig, StorageTarget
 from singer_sdk.mapper import MAPPER_ELSE_OPTION, NULL_STRING
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -140,11 +140,14 @@ _QUOTABLE = frozenset(
 
 _MAX_QUOTED = 60
 
+# What an environment variable says for true and for false.
+_BOOLEANS = frozenset({*TRUTHY, "false", "0", "no", "off"})
+
 
 def read_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     """Return the settings of environment variables and `.env`, as text what is not of its type.
 
-    Numbers are converted, too, which the SDK leaves as text.
+    Unlike the SDK, which leaves numbers as text and takes any text for a boolean.
     """
     parse_environment_config({}, prefix)  # exports what is in `.env`
     config: dict[str, Any] = {}
@@ -156,6 +159,8 @@ def read_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:
             config |= parse_environment_config(own, prefix, dotenv_path=os.devnull)
             if "number" in definition.get("type", ()):
                 config[name] = float(text)
+            if "boolean" in definition.get("type", ()) and text.lower() not in _BOOLEANS:
+                config[name] = text  # which would be false without a word
         except (ValueError, RecursionError):
             config[name] = text
     return config
@@ -275,6 +280,8 @@ def _value_errors(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         # JSON schema lets NaN pass, which is not greater and not smaller than a bound.
         if "number" in definition["type"] and not math.isfinite(config.get(name, 0)):
             yield name, _requirement(definition)
+    if config.get("flattening_enabled") and config.get("flattening_max_depth") is None:
+        yield "flattening_max_depth", "is missing, and flattening_enabled needs it"
     yield from _date_errors(config)
     if batch_config := config.get("batch_config"):
         yield from _batch_errors(batch_config)

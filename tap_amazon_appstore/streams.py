@@ -87,7 +87,8 @@ class ReportStream(Stream):
         super().apply_catalog(catalog)
         for name, definition in self.effective_schema["properties"].items():
             own = self.schema["properties"].get(name, definition)
-            if own.get("format") != definition.get("format"):
+            formats = {own.get("format"), definition.get("format")}
+            if len(formats) > 1 and DECIMAL_TEXT["format"] in formats:
                 message = (
                     f"{self.name}.{name}: the catalog's type does not match use_singer_decimal. "
                     "Generate the catalog again (--discover; with Meltano --refresh-catalog)."

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigurationError, FatalSyncError, SingerSDKError
 from singer_sdk.helpers.capabilities import TapCapabilities
+from singer_sdk.singerlib import Catalog
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 from singer_sdk.tap_base import CliTestOptionValue
 from typing_extensions import override
@@ -150,7 +151,15 @@ class TapAmazonAppstore(Tap):
 
     @override
     def setup_mapper(self) -> None:
-        super().setup_mapper()
+        super(Tap, self).setup_mapper()
+        for name, entry in self.catalog.items():
+            # Of a stream that is not selected the SDK would drop all columns, and then fail at its
+            # stream maps for want of a key.
+            if self.streams[name].selected:
+                self.mapper.register_raw_streams_from_catalog(Catalog({name: entry}))
+            else:
+                schema = entry.schema.to_dict()
+                self.mapper.register_raw_stream_schema(name, schema, entry.key_properties)
         # The SDK's catalog drops keywords that it does not know. Without these, targets would make
         # a column of whole numbers.
         for stream_maps in self.mapper.stream_maps.values():

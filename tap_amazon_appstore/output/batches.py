@@ -192,7 +192,7 @@ class _BatchFile:
         self.rows = 0
         self._root = config.storage.root
         with self._storage_errors():
-            self._path = UPath(self._root, **config.storage.params) / name
+            self._path = UPath(self._root, **config.storage.params).resolve() / name
             # An object in a bucket appears when its upload ends; a file on disk at once.
             self._is_local = getattr(self._path.fs, "local_file", False)
             if self._is_local:

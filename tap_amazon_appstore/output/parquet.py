@@ -114,6 +114,9 @@ class ParquetEncoder:
         pa = self._pa
         if pa.types.is_temporal(kind):
             return pa.array(values, pa.string()).cast(kind)
+        if pa.types.is_decimal(kind) and str in {*map(type, values)}:
+            # With `use_singer_decimal`, if another stream map needs what records have.
+            values = list(map(_decimal, values))
         # Arrow would cut off fractions.
         if pa.types.is_integer(kind) and not {*map(type, values)} <= {int, type(None)}:
             values = list(map(_integer, values))

@@ -183,6 +183,32 @@ def test_a_catalog_with_other_columns_in_another_order_changes_no_value(
     }
 
 
+def test_a_stream_as_it_is_and_its_copy_have_the_same_decimals(
+    client: MemoryClient, tmp_path: Path
+) -> None:
+    settings = options(tmp_path, "parquet")
+    settings["stream_maps"] = {"copy": {"__source__": "sales"}}
+    catalog = catalog_with(selected=["sales"], use_singer_decimal=True)
+
+    first, second = rows(run(client, catalog=catalog, use_singer_decimal=True, **settings))
+
+    assert first["sales_price"] == second["sales_price"] == Decimal("4.99")
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "parquet"])
+def test_a_relative_root_is_one_in_the_working_directory(
+    client: MemoryClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = options(tmp_path, format_)
+    settings["batch_config"]["storage"]["root"] = "out/batches"
+
+    (file,) = files(run(client, **settings))
+
+    assert file.parent == tmp_path.resolve() / "out" / "batches"
+    assert list(file.parent.iterdir()) == [file]
+
+
 @pytest.mark.parametrize("deselected", [[], ["title", "_rescued_data"]])
 def test_decimals_of_parquet_are_typed_whatever_records_have(
     client: MemoryClient, tmp_path: Path, deselected: Sequence[str]

@@ -69,6 +69,10 @@ def errors(schema: dict[str, Any], **config: object) -> list[str]:
         ({"api_url": "https://user:password@h"}, "api_url must be an https:// URL: it is not an"),
         ({"stream_maps": 7}, 'stream_maps must be a JSON object; for example {"sales": {"title"'),
         ({"stream_maps": {"__else__": {}}}, "stream_maps.__else__ must be null (drops"),
+        (
+            {"flattening_enabled": True},
+            "flattening_max_depth is missing, and flattening_enabled ne",
+        ),
         ({"flattening_max_depth": "x"}, "flattening_max_depth must be an integer; for example 1"),
         ({"batch_config": {"encoding": {"format": "x"}}}, "batch_config.encoding.format must be "),
         (
@@ -184,10 +188,31 @@ def test_numbers_in_the_environment_are_numbers(
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *((text, True) for text in ("True", "1", "yes", "ON")),
+        *((text, False) for text in ("False", "0", "No", "off")),
+    ],
+)
+def test_booleans_in_the_environment_are_booleans(
+    schema: dict[str, Any], monkeypatch: pytest.MonkeyPatch, text: str, *, value: bool
+) -> None:
+    monkeypatch.setenv(f"{PREFIX}USE_SINGER_DECIMAL", text)
+
+    assert settings.read_environment(schema, PREFIX)["use_singer_decimal"] is value
+
+
+@pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
         ("LOOKBACK_MONTHS", "two", "lookback_months (from {}) must be an integer of at least 0 ("),
         ("LOOKBACK_MONTHS", "-1", "lookback_months (from {}) must be an integer of at least 0 (g"),
+        (
+            "USE_SINGER_DECIMAL",
+            "y",
+            "use_singer_decimal (from {}) must be true or false (got 'y'); ",
+        ),
+        ("FLATTENING_ENABLED", "", "flattening_enabled (from {}) must be true or false; for exam"),
         ("STREAM_MAPS", "{oops", "stream_maps (from {}) must be a JSON object; for example"),
         ("CLIENT_ID", " ", "client_id (from {}) is empty; for example"),
         ("API_URL", "ftp://x", "api_url (from {}) must be an https:// URL: it is not an http"),

@@ -101,6 +101,35 @@ def test_a_catalog_of_other_decimals_is_rejected(client: MemoryClient) -> None:
         run(client, use_singer_decimal=True)
 
 
+def test_a_catalog_may_have_formats_of_its_own(client: MemoryClient) -> None:
+    catalog = catalog_with(selected=["sales"])
+    properties = next(s for s in catalog["streams"] if s["tap_stream_id"] == "sales")["schema"]
+    properties["properties"]["title"]["format"] = "hostname"
+    del properties["properties"]["transaction_at"]["format"]
+
+    assert run(client, catalog=catalog).records() == run(client).records()
+
+
+@pytest.mark.parametrize(
+    "maps",
+    [
+        {"subscriptions": {"app_title": "__NULL__"}},
+        {"earnings": {"vendor_id": None}},
+        {"s*": {"__filter__": "True"}},
+        {"copy": {"__source__": "earnings"}},
+        {"earnings": {"__alias__": "payments"}},
+        {"subscriptions": "__NULL__"},
+    ],
+)
+def test_stream_maps_of_streams_that_are_not_selected_keep_nothing_from_being_read(
+    client: MemoryClient, maps: dict[str, Any]
+) -> None:
+    finished = run(client, selected=["sales"], stream_maps=maps)
+
+    assert finished.failures == []
+    assert len(finished.records()) == len(run(client).records())
+
+
 def test_decimals_as_text_have_all_digits_and_no_exponent() -> None:
     client = MemoryClient()
     amounts = [
