@@ -369,14 +369,29 @@ def test_a_report_of_times_is_read_as_each_time_is(times: list[tuple[str, str]])
     assert reader.without_date == unknown.count(None)
 
 
-@pytest.mark.parametrize("zone", ["", " PST", "Z", " +05:30", " +05:45", "-03:30"])
-def test_every_minute_and_second_is_converted(zone: str) -> None:
-    clocks = [f"{m:02}:{s:02}" for m, s in itertools.product(range(60), (0, 1, 59))]
-    cells = [f"2024-01-15 12:{clock}{zone}" for clock in clocks]
+@pytest.mark.parametrize("seconds", [["00", "01", "59"], []], ids=["seconds", "minutes"])
+@pytest.mark.parametrize(
+    ("zone", "by_half_hour"),
+    [
+        *((zone, True) for zone in ("", " PST", "Z", " +05:30", "-03:30")),
+        *((zone, False) for zone in (" +05:45", " EST5", " CEST", ".5")),
+    ],
+)
+def test_every_minute_and_second_is_converted(
+    zone: str, seconds: list[str], *, by_half_hour: bool
+) -> None:
+    clocks = [f"{minute:02}{':' * bool(seconds)}" for minute in range(60)]
+    cells = [f"2024-01-15 12:{c}{s}{zone}" for c, s in itertools.product(clocks, seconds or [""])]
+    single = [parse_timestamp(cell, "Amazon.com") for cell in cells]
+    reader = TimestampReader()
 
-    columns = TimestampReader().read(cells, ["Amazon.com"] * len(cells))
+    columns = reader.read(cells, ["Amazon.com"] * len(cells))
 
-    assert columns.at == [parse_timestamp(cell, "Amazon.com").at for cell in cells]
+    assert columns.at == [timestamp.at for timestamp in single]
+    assert columns.day == [timestamp.day for timestamp in single]
+    assert columns.written == [normalize_time(cell) for cell in cells]
+    assert len(reader._half_hours) == 2
+    assert len(reader._timestamps) == (0 if by_half_hour else len(cells))
 
 
 def test_what_is_kept_of_times_is_bounded() -> None:
