@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from sandbox import FAULTS, Fault, Sandbox
+from sandbox import FAULTS, Fault
 from sandbox.__main__ import main
 from sandbox.faults import cut_short, drop
 from sandbox.login import SCOPE
@@ -81,14 +81,6 @@ class TestServers:
         for request in account.requests:
             addresses[request.service].add(request.environ["REMOTE_PORT"])
         assert [len(ports) for ports in addresses.values()] == [1, 1, 1]
-
-    def test_close_their_connections(self) -> None:
-        with Sandbox() as sandbox:
-            session = requests.Session()
-            url = sandbox.s3_endpoint_url
-            session.get(url)
-        with session, pytest.raises(requests.ConnectionError):
-            session.get(url)
 
     @pytest.mark.parametrize("behaviour", [drop, cut_short])
     def test_drop_connections(self, account: Account, client: Client, behaviour: Behaviour) -> None:
