@@ -28,7 +28,7 @@ def answer_login(request: Request) -> Response:
         return _refuse("unsupported_grant_type", description)
     if profile is None or form["client_secret"] != profile.client_secret:
         return _refuse("invalid_client", "Client authentication failed", 401)
-    if form["scope"] != SCOPE or not profile.attached:
+    if form["scope"] != SCOPE:
         return invalid_scope()
     content = {
         "access_token": profile.issue_token(),

@@ -28,8 +28,6 @@ class Profile:
     """Seconds; measures tokens, the rate limit and faults that last for a time."""
     reports: Collection[str] = REPORTS
     """The reports that it may read."""
-    attached: bool = True
-    """Whether it is attached to the Reporting API."""
     _token_deadlines: dict[str, float] = field(default_factory=dict)
     _request_times: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)

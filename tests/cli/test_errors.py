@@ -214,7 +214,7 @@ class TestLoginWithAmazon:
         assert said.startswith("sales 2024-03: Login with Amazon: sign-in failed (invalid_client)")
 
     def test_a_profile_that_is_not_attached(self, tap: Tap) -> None:
-        tap.account.attached = False
+        tap.account.inject_fault("lwa-invalid-scope", times=None)
 
         said = sentence(tap.run())
 

@@ -55,7 +55,7 @@ def test_it_prints_status_type_and_header_of_each_report(account: Account, tmp_p
 
 
 def test_a_refused_sign_in_is_a_sentence(account: Account, tmp_path: Path) -> None:
-    account.attached = False
+    account.inject_fault("lwa-invalid-scope", times=None)
 
     run = execute(sys.executable, str(PROBE), env=account.environment, cwd=tmp_path)
 

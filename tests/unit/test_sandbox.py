@@ -125,20 +125,18 @@ class TestLogin:
         assert status_and_text(client.ask()) == NOT_AUTHORIZED
 
     @pytest.mark.parametrize(
-        ("changes", "attached", "status", "error"),
+        ("changes", "status", "error"),
         [
-            ({"client_secret": "wrong"}, True, 401, "invalid_client"),
-            ({"client_id": "wrong"}, True, 401, "invalid_client"),
-            ({"scope": "appstore::apps:readwrite"}, True, 400, "invalid_scope"),
-            ({}, False, 400, "invalid_scope"),
-            ({"grant_type": "password"}, True, 400, "unsupported_grant_type"),
-            ({"scope": ""}, True, 400, "invalid_request"),
+            ({"client_secret": "wrong"}, 401, "invalid_client"),
+            ({"client_id": "wrong"}, 401, "invalid_client"),
+            ({"scope": "appstore::apps:readwrite"}, 400, "invalid_scope"),
+            ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+            ({"scope": ""}, 400, "invalid_request"),
         ],
     )
     def test_refuses_as_documented(
-        self, client: Client, changes: dict[str, str], status: int, error: str, *, attached: bool
+        self, client: Client, changes: dict[str, str], status: int, error: str
     ) -> None:
-        client.account.attached = attached
         response = client.ask_for_token(**changes)
         assert (response.status_code, response.get_json()["error"]) == (status, error)
 
