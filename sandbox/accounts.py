@@ -1,10 +1,15 @@
-"""Developer accounts: their reports, requests and faults."""
+"""Developer accounts: who may sign in, how often; their reports, requests and faults."""
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import threading
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +19,10 @@ from tqdm import tqdm
 from sandbox import archive, samples
 from sandbox.faults import ActiveFault, Fault, find_fault
 from sandbox.login import TOKEN_PATH
-from sandbox.profiles import Profile
-from sandbox.reports import object_key
+from sandbox.reports import REPORTS, object_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sandbox.bucket import Bucket
     from sandbox.reports import Period
@@ -31,14 +35,25 @@ _SETTINGS_PREFIX = "TAP_AMAZON_APPSTORE_"
 
 
 @dataclass(kw_only=True, eq=False)
-class Account(Profile):
+class Account:
     """A developer account with a security profile; made by `Sandbox.add_account`."""
 
+    client_id: str
+    client_secret: str
+    reports: Collection[str] = REPORTS
+    """The reports that its security profile may read."""
+    token_lifetime: float
+    requests_per_second: int
+    clock: Callable[[], float]
+    """Seconds; measures tokens, the rate limit and faults that last for a time."""
     urls: Mapping[Service, str]
     bucket: Bucket
     faults: list[ActiveFault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     """The requests made for this account so far, in the order of their responses."""
+    _token_deadlines: dict[str, float] = field(default_factory=dict)
+    _request_times: deque[float] = field(default_factory=deque)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -54,6 +69,40 @@ class Account(Profile):
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables."""
         return {_SETTINGS_PREFIX + name.upper(): value for name, value in self.settings.items()}
+
+    @cached_property
+    def number(self) -> str:
+        """The number with which the keys of the account's reports begin."""
+        return str(int(hashlib.sha256(self.client_id.encode()).hexdigest()[:10], 16))
+
+    def issue_token(self) -> str:
+        """Issue an access token."""
+        token = f"Atc|MQEBI{secrets.token_urlsafe(240)}"
+        self._token_deadlines[token] = self.clock() + self.token_lifetime
+        return token
+
+    def revoke_tokens(self) -> None:
+        """Refuse all tokens issued so far."""
+        self._token_deadlines.update(dict.fromkeys(self._token_deadlines, float("-inf")))
+
+    def has_issued(self, token: str) -> bool:
+        """Return whether a token is this account's, valid or not."""
+        return token in self._token_deadlines
+
+    def is_valid(self, token: str) -> bool:
+        """Return whether a token of this account is still valid."""
+        return self.clock() < self._token_deadlines[token]
+
+    def count_request(self) -> bool:
+        """Count an API request; false if it exceeds the rate limit."""
+        now, times = self.clock(), self._request_times
+        with self._lock:
+            while times and times[0] <= now - 1:
+                times.popleft()
+            if len(times) >= self.requests_per_second:
+                return False
+            times.append(now)
+            return True
 
     def put_report(
         self, report: str, month: Period, content: Content, last_modified: datetime | None = None

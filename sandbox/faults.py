@@ -77,9 +77,9 @@ class ActiveFault:
         ):
             return False
         with self._lock:
-            if self.seconds is not None and request.profile is not None:
+            if self.seconds is not None and request.account is not None:
                 # The time begins with the first request.
-                now = request.profile.clock()
+                now = request.account.clock()
                 self._ends_at = now + self.seconds if self._ends_at is None else self._ends_at
                 if now >= self._ends_at:
                     return False

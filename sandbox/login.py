@@ -18,7 +18,7 @@ def answer_login(request: Request) -> Response:
     """Answer a request to LWA: a token, or one of the documented errors."""
     if request.path != TOKEN_PATH:
         return Response("Not found", 404)
-    form, profile = request.form, request.profile
+    form, account = request.form, request.account
     for name in ("grant_type", "client_id", "client_secret", "scope"):
         if not form.get(name):
             description = f"The request is missing a required parameter : {name}"
@@ -26,15 +26,15 @@ def answer_login(request: Request) -> Response:
     if form["grant_type"] != "client_credentials":
         description = "The authorization grant type is not supported by the authorization server"
         return _refuse("unsupported_grant_type", description)
-    if profile is None or form["client_secret"] != profile.client_secret:
+    if account is None or form["client_secret"] != account.client_secret:
         return _refuse("invalid_client", "Client authentication failed", 401)
     if form["scope"] != SCOPE:
         return invalid_scope()
     content = {
-        "access_token": profile.issue_token(),
+        "access_token": account.issue_token(),
         "scope": SCOPE,
         "token_type": "bearer",
-        "expires_in": int(profile.token_lifetime),
+        "expires_in": int(account.token_lifetime),
     }
     return Response(json.dumps(content), content_type="application/json;charset=UTF-8")
 

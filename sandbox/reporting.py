@@ -24,16 +24,16 @@ def bearer_token(request: Request) -> str:
 
 def answer_report_request(request: Request, bucket: Bucket, bucket_url: str) -> Response:
     """Answer a request for a report: its presigned URL, or why there is none."""
-    uri, verb, profile = request.path, request.method, request.profile
+    uri, verb, account = request.path, request.method, request.account
     if request.report is None or verb != "GET":
         return _message(400, f"Unable to fetch the request scope for uri = {uri} and verb = {verb}")
-    if profile is None or not profile.is_valid(bearer_token(request)):
+    if account is None or not account.is_valid(bearer_token(request)):
         return not_authorized()
-    if request.report not in profile.reports:
+    if request.report not in account.reports:
         return not_authorized()
     if request.month is None:
         return report_not_found()
-    key = object_key(profile.number, request.report, request.month)
+    key = object_key(account.number, request.report, request.month)
     if bucket.get(key) is None:
         return report_not_found()
     return Response(bucket.presign(bucket_url + request.url_prefix, key, request.url_lifetime))

@@ -12,7 +12,7 @@ from werkzeug import Response
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from sandbox.profiles import Profile
+    from sandbox.accounts import Account
     from sandbox.reports import Period
 
 Service = Literal["lwa", "api", "bucket"]
@@ -23,7 +23,7 @@ class Request(werkzeug.Request):
     """A request: what it asks for, for which account, and how it was answered."""
 
     service: Service
-    profile: Profile | None
+    account: Account | None
     report: str | None = None
     month: Period | None = None
     status: int | None = None
