@@ -43,6 +43,13 @@ def make_zip(members: Mapping[str, bytes | str], *, streamed: bool = False) -> b
     return buffer.getvalue()
 
 
+def extract_csv(content: bytes) -> bytes:
+    """Return one CSV of all members of a ZIP; their header lines must hold no line break."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        first, *others = (archive.read(name) for name in archive.namelist())
+    return first + b"".join(part.partition(b"\n")[2] for part in others)
+
+
 def open_archive(target: IO[bytes], *, streamed: bool = False) -> zipfile.ZipFile:
     """Open a new archive in `target`, to be written by the caller."""
     # Python streams an archive whenever it cannot seek in the file that it writes.

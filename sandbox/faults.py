@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug import Response
 
+from sandbox.archive import extract_csv
 from sandbox.bucket import ODD_PREFIX, s3_error
 from sandbox.login import invalid_scope
 from sandbox.reporting import not_authorized, report_not_found, too_many_requests
@@ -181,15 +182,8 @@ def _change_body(
     return behaviour
 
 
-def _extract_csv(body: bytes) -> bytes:
-    # One CSV of all members: header lines of the samples and of `make_csv` hold no line break.
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        first, *others = (archive.read(name) for name in archive.namelist())
-    return first + b"".join(part.partition(b"\n")[2] for part in others)
-
-
 def _compress_csv(body: bytes) -> bytes:
-    return gzip.compress(_extract_csv(body), mtime=0)
+    return gzip.compress(extract_csv(body), mtime=0)
 
 
 def _change_compressed_byte(body: bytes) -> bytes:
@@ -211,7 +205,7 @@ _HTML_PAGE = Response(
 _NOT_FOUND = "We're sorry. Report not found for the requested month; try again later."
 _NOT_FOUND_JSON = json.dumps({"Message": f"400 BAD_REQUEST: {_NOT_FOUND.upper()}", "code": "E17"})
 _NOT_ZIPPED = {
-    "csv": ("plain CSV", _extract_csv, "text/csv"),
+    "csv": ("plain CSV", extract_csv, "text/csv"),
     "gzip": ("gzip-compressed CSV", _compress_csv, "application/gzip"),
 }
 _FRAMINGS = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from decimal import Decimal
 from itertools import islice
 from random import Random
+
+from sandbox.archive import extract_csv
 
 _STRETCH = 60
 """Some of so many rows change, in every stretch of a report."""
@@ -19,17 +20,14 @@ def restate(content: bytes) -> str:
     The same content is always changed in the same way.
     """
     random = Random(content)
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        parts = [archive.read(name).decode("utf-8-sig") for name in archive.namelist()]
-    tables = [list(csv.reader(io.StringIO(part, newline=""))) for part in parts]
-    header = tables[0][0]
-    rows = (dict(zip(header, row, strict=True)) for table in tables for row in table[1:])
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, header)
+    text = extract_csv(content).decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    restated = io.StringIO(newline="")
+    writer = csv.DictWriter(restated, rows.fieldnames or ())
     writer.writeheader()
     while stretch := list(islice(rows, _STRETCH)):
         writer.writerows(_restate(stretch, random))
-    return text.getvalue()
+    return restated.getvalue()
 
 
 def _restate(rows: list[dict[str, str]], random: Random) -> list[dict[str, str]]:
