@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,30 +35,24 @@ def make_table(business: Business, month: date, until: date, *, observed: bool) 
 
 
 def _make_rows(business: Business, month: date, until: date) -> Iterator[list[str]]:
-    active = Counter[Subscription]()
-    days: dict[date, Counter[tuple[Subscription, str]]] = {}
+    # What happened before the month counts for the day before it.
+    eve = month - timedelta(days=1)
+    changes: defaultdict[date, Counter[tuple[Subscription, str]]] = defaultdict(Counter)
     for cohort in business.cohorts(month):
-        for day, changes in cohort.changes.items():
-            if day < month:
-                for (subscription, what), number in changes.items():
-                    active[subscription] += {"started": number, "ended": -number}.get(what, 0)
-            else:
-                days.setdefault(day, Counter()).update(changes)
-    for offset in range((min(add_months(month, 1), until) - month).days):
-        day = month + timedelta(days=offset)
-        changes = days.get(day, Counter())
-        for subscription, _ in changes:
-            active.setdefault(subscription, 0)
-        for subscription in sorted(active):
+        for day, counts in cohort.changes.items():
+            changes[max(day, eve)].update(counts)
+    active = Counter[Subscription]()
+    for offset in range((min(add_months(month, 1), until) - eve).days):
+        day = eve + timedelta(days=offset)
+        for subscription in sorted({*active, *(key[0] for key in changes[day])}):
             started, ended, refunded = (
-                changes[subscription, what] for what in ("started", "ended", "refunded")
+                changes[day][subscription, what] for what in ("started", "ended", "refunded")
             )
             active[subscription] += started - ended
-            counts = (active[subscription], started, ended, refunded)
-            if any(counts):
-                written = f"{day:%m/%d/%y}"
-                yield [written, *_describe(subscription, business.seed)] + [
-                    str(count * business.copies) for count in counts
+            numbers = (active[subscription], started, ended, refunded)
+            if day >= month and any(numbers):
+                yield [f"{day:%m/%d/%y}", *_describe(subscription, business.seed)] + [
+                    str(number * business.copies) for number in numbers
                 ]
 
 
