@@ -36,7 +36,7 @@ _HEADER = (
 _FIELDS = tuple(_HEADER.split(","))
 _DOCUMENTED = _FIELDS[:-2]
 _OBSERVED_ORDER = (0, 23, 1, 2, 3, 21, *range(4, 21), 22, 24)
-_OBSERVED_NAMES = {
+OBSERVED_NAMES = {
     "Invoice Id": "Invoice ID",
     "Transaction Id": "Transaction ID",
     "In-App Subscription Status": "In-App Subscription Status (Trial / Paid)",
@@ -82,7 +82,7 @@ def make_table(
     """
     lines = make_lines(business, month, until, observed_time if observed else documented_time, rows)
     order = [_FIELDS[i] for i in _OBSERVED_ORDER] if observed else _DOCUMENTED
-    names = _OBSERVED_NAMES if observed else {}
+    names = OBSERVED_NAMES if observed else {}
     return Table(_FIELDS, {field: names.get(field, field) for field in order}, lines)
 
 
