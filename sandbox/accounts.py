@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
@@ -52,7 +51,7 @@ class Account:
     requests: list[Request] = field(default_factory=list)
     """The requests made for this account so far, in the order of their responses."""
     _token_deadlines: dict[str, float] = field(default_factory=dict)
-    _request_times: deque[float] = field(default_factory=deque)
+    _request_times: list[float] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -95,13 +94,12 @@ class Account:
 
     def count_request(self) -> bool:
         """Count an API request; false if it exceeds the rate limit."""
-        now, times = self.clock(), self._request_times
         with self._lock:
-            while times and times[0] <= now - 1:
-                times.popleft()
-            if len(times) >= self.requests_per_second:
+            now = self.clock()
+            self._request_times = [at for at in self._request_times if at > now - 1]
+            if len(self._request_times) >= self.requests_per_second:
                 return False
-            times.append(now)
+            self._request_times.append(now)
             return True
 
     def put_report(
