@@ -19,6 +19,8 @@ from sandbox import archive, samples
 from sandbox.faults import ActiveFault, Fault, find_fault
 from sandbox.login import TOKEN_PATH
 from sandbox.reports import REPORTS, object_key
+from sandbox.samples.business import Business
+from sandbox.samples.restatements import restate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -141,7 +143,7 @@ class Account:
         written to standard error if it takes longer than a second.
         """
         today = today or datetime.now(timezone.utc).date()
-        business = samples.Business(rows_per_month, seed)
+        business = Business(rows_per_month, seed)
         listed = samples.list_months(today, months)
         for month in tqdm(
             listed, "Making sample reports", unit="month", delay=1, disable=not progress
@@ -156,16 +158,14 @@ class Account:
         for month in paid:
             self._put_earnings(month, [month], business)
 
-    def _put_earnings(
-        self, period: Period, months: Sequence[date], business: samples.Business
-    ) -> None:
+    def _put_earnings(self, period: Period, months: Sequence[date], business: Business) -> None:
         content = samples.make_earnings(period, months, business)
         published_on = samples.publication_day("earnings", months[-1])
         self.put_report("earnings", period, content, _midnight(published_on))
 
     def restate_sales(self, month: date) -> None:
         """Restate a sales report: rows are corrected, reordered, withdrawn and added."""
-        content = samples.restate(self.get_report("sales", month) or b"")
+        content = restate(self.get_report("sales", month) or b"")
         self.put_report("sales", month, content, _midnight(month))
 
     def inject_fault(

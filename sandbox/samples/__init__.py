@@ -17,7 +17,6 @@ from sandbox.archive import member, member_name, open_archive
 from sandbox.samples import earnings, sales, subscriptions
 from sandbox.samples.business import Business, level
 from sandbox.samples.layout import Layout, add_months
-from sandbox.samples.restatements import restate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
 
     from sandbox.reports import Period
     from sandbox.samples.layout import Table
-
-__all__ = [
-    "MONTHLY",
-    "Business",
-    "list_months",
-    "make_earnings",
-    "make_sample",
-    "publication_day",
-    "restate",
-    "write_sample_zip",
-]
-
 
 MONTHLY = {"sales": sales.make_table, "subscription": subscriptions.make_table}
 """What makes the table of each report of which every month has one."""

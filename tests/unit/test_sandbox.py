@@ -18,7 +18,8 @@ from werkzeug.test import Client as Wsgi
 
 from sandbox import FAULTS, Sandbox, make_zip
 from sandbox.login import SCOPE
-from sandbox.samples import Business, make_sample
+from sandbox.samples import make_sample
+from sandbox.samples.business import Business
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

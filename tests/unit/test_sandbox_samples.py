@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Sandbox, write_sample_zip
-from sandbox.samples import Business, list_months, make_sample
+from sandbox.samples import list_months, make_sample
+from sandbox.samples.business import Business
 from sandbox.samples.catalogue import MARKETPLACES, PLANS
 from sandbox.samples.layout import add_months
 from sandbox.samples.sales import OBSERVED_NAMES
