@@ -121,10 +121,6 @@ class Account:
         """Return the ZIP that is published for a month, or `None`."""
         return self.bucket.get(object_key(self.number, report, month))
 
-    def remove_report(self, report: str, month: Period) -> None:
-        """Withdraw a report: from now on there is none for this month."""
-        self.bucket.remove(object_key(self.number, report, month))
-
     def add_sample(
         self,
         months: int = 6,

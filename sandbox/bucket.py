@@ -69,10 +69,6 @@ class Bucket:
         """Return a report file, or `None` if there is none of that name."""
         return self._files[key].content if key in self._files else None
 
-    def remove(self, key: str) -> None:
-        """Remove a report file, if it is there."""
-        self._files.pop(key, None)
-
     def close(self) -> None:
         """Remove all objects."""
         for stored in self._objects.get_bucket(self.batches).keys.values():
@@ -104,8 +100,6 @@ class Bucket:
             return s3_error(403, "SignatureDoesNotMatch")
         if time.monotonic() >= expires_at:
             return s3_error(403, "AccessDenied")
-        if key not in self._files:
-            return s3_error(404, "NoSuchKey")
         file = self._files[key]
         response = Response(file.content, content_type="application/zip")
         response.set_etag(file.etag)

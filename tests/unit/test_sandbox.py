@@ -231,12 +231,6 @@ class TestBucket:
         assert s3_code(client.get(url, **token)) == (400, "InvalidArgument")
         assert client.send("bucket", url, "HEAD").status_code == 403
 
-    def test_a_withdrawn_file_is_missing(self, client: Client) -> None:
-        url = client.ask().text
-        client.account.remove_report("sales", MONTH)
-        assert s3_code(client.get(url)) == (404, "NoSuchKey")
-        assert client.ask().text == "Report not found"
-
 
 class TestReports:
     """Publishing and restating reports."""
