@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -10,8 +9,6 @@ import werkzeug
 from werkzeug import Response
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
     from sandbox.accounts import Account
     from sandbox.reports import Period
 
@@ -24,6 +21,8 @@ class Request(werkzeug.Request):
 
     service: Service
     account: Account | None
+    time: float
+    """When it arrived, on the clock of `time.monotonic`."""
     report: str | None = None
     month: Period | None = None
     status: int | None = None
@@ -31,11 +30,6 @@ class Request(werkzeug.Request):
     url_prefix: str = ""
     url_lifetime: int = 300
     """What a fault may change in the presigned URL: path (prefix) and lifetime in seconds."""
-
-    def __init__(self, environ: WSGIEnvironment) -> None:
-        """Note when the request arrived, on the clock of `time.monotonic`."""
-        super().__init__(environ)
-        self.time = time.monotonic()
 
 
 Behaviour = Callable[[Request, Answer], Response]

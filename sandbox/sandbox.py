@@ -140,7 +140,7 @@ class Sandbox:
     def _answer(
         self, service: Service, account: Account | None, request: Request, answer: Answer
     ) -> Response:
-        request.service, request.account = service, account
+        request.service, request.account, request.time = service, account, time.monotonic()
         if account is None:
             return answer()
         try:
