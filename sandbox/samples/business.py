@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
-from itertools import accumulate, count
+from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -138,8 +138,8 @@ class _Subscriber:
     """Adds what happens to a subscriber to the cohort."""
 
     def __init__(self, cohort: Cohort, month: date, number: int, random: Random) -> None:
-        (self._plan,) = random.choices(PLANS, cum_weights=_PLANS)
-        (self._marketplace,) = random.choices(MARKETPLACES, cum_weights=_MARKETPLACES)
+        (self._plan,) = random.choices(PLANS, cum_weights=PLAN_WEIGHTS)
+        (self._marketplace,) = random.choices(MARKETPLACES, cum_weights=MARKETPLACE_WEIGHTS)
         self._months, self._days, self._churn = _TERMS[self._plan.term]
         self._cohort = cohort
         self._number = number
@@ -220,10 +220,6 @@ class _Subscriber:
         changes[_utc_day(end)][subscription, "ended"] += 1
         if refunded:
             changes[_utc_day(end)][subscription, "refunded"] += 1
-
-
-_PLANS = list(accumulate(PLAN_WEIGHTS))
-_MARKETPLACES = list(accumulate(MARKETPLACE_WEIGHTS))
 
 
 def _utc_day(time: float) -> date:

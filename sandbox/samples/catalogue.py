@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from itertools import accumulate
 from typing import NamedTuple
 from zlib import crc32
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ def _marketplace(name: str, country: str, currency: str, zone: str, rate: str) -
     return Marketplace(name, country, currency, ZoneInfo(zone), Decimal(rate))
 
 
-MARKETPLACE_WEIGHTS = (50, 4, 4, 5, 9, 3, 4, 4, 9, 3, 5)
+MARKETPLACE_WEIGHTS = list(accumulate((50, 4, 4, 5, 9, 3, 4, 4, 9, 3, 5)))
 MARKETPLACES = (
     _marketplace("Amazon.com", "US", "USD", "America/Los_Angeles", "1"),
     _marketplace("Amazon.com.au", "AU", "AUD", "Australia/Sydney", "1.5"),
@@ -95,7 +96,7 @@ ITEMS = (
     _product(405, "chess.hints", _CHESS, "2.49", "In-App", "Подсказки"),
 )
 _PLAN = "Subscription"
-PLAN_WEIGHTS = (45, 20, 8, 5, 7, 10, 5)
+PLAN_WEIGHTS = list(accumulate((45, 20, 8, 5, 7, 10, 5)))
 PLANS = (
     _product(501, "yoga.month", _YOGA, "9.99", _PLAN, "Yoga, monthly", "Monthly"),
     _product(502, "yoga.year", _YOGA, "79.99", _PLAN, "Yoga, yearly", "Annually"),

@@ -9,7 +9,7 @@ from datetime import date, datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
 from heapq import merge
-from itertools import accumulate, cycle, islice
+from itertools import cycle, islice
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,6 @@ _MIX = {
 }
 # In which order they come: any hundred has all of them.
 _SEQUENCE = Random(1).sample(list(_MIX), 100, counts=_MIX.values())
-_WEIGHTS = list(accumulate(MARKETPLACE_WEIGHTS))
 
 
 def make_table(
@@ -177,7 +176,7 @@ class _Seller:
         """Sell one of `products` when the share `at` of the month has passed."""
         random = self._random
         product = products[int(random.random() * len(products))]
-        (marketplace,) = random.choices(MARKETPLACES, cum_weights=_WEIGHTS)
+        (marketplace,) = random.choices(MARKETPLACES, cum_weights=MARKETPLACE_WEIGHTS)
         time = self._find_time(at, marketplace)
         customer = f"customer {int(random.random() ** 2 * 400)}" if receipt_end else ""
         cells = self._make_cells(
