@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 Content = bytes | str | Mapping[str, bytes | str] | Path
 """A report file: a ZIP (its bytes or its path), the text of its only CSV, or its members."""
 
-_SETTINGS_PREFIX = "TAP_AMAZON_APPSTORE_"
-
 
 @dataclass(kw_only=True, eq=False)
 class Account:
@@ -69,7 +67,7 @@ class Account:
     @property
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables."""
-        return {_SETTINGS_PREFIX + name.upper(): value for name, value in self.settings.items()}
+        return {f"TAP_AMAZON_APPSTORE_{name.upper()}": v for name, v in self.settings.items()}
 
     @cached_property
     def number(self) -> str:
