@@ -47,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     if bool(command) is options.serve:
         parser.error("either a command or --serve is required")
+    if options.accounts < 1:
+        parser.error("--accounts must be at least 1")
     with Sandbox(port=options.port) as sandbox:
         numbers = range(1, options.accounts + 1)
         accounts = [_add_account(sandbox, number, options) for number in numbers]

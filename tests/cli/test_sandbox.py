@@ -220,6 +220,7 @@ class TestCommand:
             ([], "either a command or --serve is required"),
             (["--"], "either a command or --serve is required"),
             (["--serve", "x"], "either a command or --serve is required"),
+            (["--accounts", "0", "x"], "--accounts must be at least 1"),
             (["--fault", "nope", "x"], "There is no fault 'nope'. There are: lwa-503"),
             (["--fault", "api-503:x", "x"], "--fault"),
             (["--fault", "api-503:xs", "x"], "--fault"),
