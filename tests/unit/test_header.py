@@ -187,27 +187,27 @@ def test_a_header_with_the_name_of_a_surplus_cell_takes_nothing_from_it() -> Non
 
 
 @pytest.mark.parametrize(
-    ("layout", "header"),
+    ("layout", "header", "count"),
     [
-        (SALES, ["<!DOCTYPE html>"]),
-        (SALES, list(SUBSCRIPTION)),
-        (SALES, list(EARNINGS)),
-        (SALES, list(SALE)[:11]),
+        (SALES, ["<!DOCTYPE html>"], "0 of the 23"),
+        (SALES, list(SUBSCRIPTION), "3 of the 23"),
+        (SALES, list(EARNINGS), "2 of the 23"),
+        (SALES, list(SALE)[:11], "11 of the 23"),
         # Columns that are not documented do not count.
-        (SALES, [*list(SALE)[:11], "Sales Channel", "Device OS"]),
-        (SUBSCRIPTIONS, list(SALE)),
-        (SUBSCRIPTIONS, list(SUBSCRIPTION)[:6]),
-        (EARNED, list(SALE)),
+        (SALES, [*list(SALE)[:11], "Sales Channel", "Device OS"], "11 of the 23"),
+        (SUBSCRIPTIONS, list(SALE), "3 of the 12"),
+        (SUBSCRIPTIONS, list(SUBSCRIPTION)[:6], "6 of the 12"),
+        (EARNED, list(SALE), "2 of the 23"),
     ],
 )
 def test_a_header_without_most_documented_columns_is_refused(
-    layout: Layout, header: list[str]
+    layout: Layout, header: list[str], count: str
 ) -> None:
     with pytest.raises(WrongHeaderError) as refusal:
         read_csv(write_csv([header, header]), layout)
 
     assert all(repr(name[:40]) in str(refusal.value) for name in header)
-    assert f"of the {len(layout.documented)} documented columns" in str(refusal.value)
+    assert f"has {count} documented columns" in str(refusal.value)
 
 
 def test_a_header_with_just_enough_documented_columns_is_accepted() -> None:
