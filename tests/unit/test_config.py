@@ -85,7 +85,7 @@ def errors(schema: dict[str, Any], **config: object) -> list[str]:
             {"batch_config": {"encoding": A_BATCH["encoding"]}},
             "batch_config needs an encoding with",
         ),
-        ({"batch_config": {**A_BATCH, "encoding": {}}}, "batch_config needs an encoding with a fo"),
+        ({"batch_config": {**A_BATCH, "encoding": {}}}, "batch_config needs an encoding with"),
         ({"batch_config": {**A_BATCH, "size": 7}}, "batch_config has an unknown key, size; for"),
         (
             {"batch_config": {**A_BATCH, "encoding": {"format": "jsonl", "level": 9}}},
