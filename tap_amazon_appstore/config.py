@@ -140,8 +140,8 @@ _QUOTABLE = frozenset(
 
 _MAX_QUOTED = 60
 
-# What an environment variable says for true and for false.
-_BOOLEANS = frozenset({*TRUTHY, "false", "0", "no", "off"})
+# What an environment variable says for true and for false; an empty one may be left unset so.
+_BOOLEANS = frozenset({*TRUTHY, "false", "0", "no", "off", ""})
 
 
 def read_environment(schema: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -60,11 +60,18 @@ class ReportState:
         )
         self.first_month = start
         """The month that a run begins with, never before `start`."""
-        if self.bookmark is not None:
+        if self.bookmark is None:
+            self.first_covered = None  # of a merged state: all is read again
+        else:
             self.first_month = max(start, lookback(self.bookmark))
             is_unreadable = self.first_covered is None and entry.get("first_month") is not None
-            # Months between the bookmark and a later start are not read.
-            if is_unreadable or self.first_month > add_months(self.bookmark, 1):
+            # Months between the bookmark and a later start are not read. A bookmark that has been
+            # moved back before the first month counts anew.
+            if (
+                is_unreadable
+                or self.first_month > add_months(self.bookmark, 1)
+                or (self.first_covered or self.bookmark) > self.bookmark
+            ):
                 self.first_covered = self.first_month
 
     @property
@@ -98,7 +105,7 @@ class ReportState:
         elif first_day(period) >= add_months(self.first_covered, -1):
             # Only now does this run's part of the months reach those of earlier runs.
             self.first_covered = min(self.first_covered, self.first_month)
-        if self.bookmark is not None:
+        if self.bookmark is not None and self.bookmark >= self.first_covered:
             self._entry["first_month"] = self.first_covered.isoformat()
 
     def _read_bookmark(self) -> date | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import SchemaDirectory, Stream
 from singer_sdk.exceptions import ConfigurationError, FatalSyncError
-from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, REPLICATION_INCREMENTAL
 from typing_extensions import override
 
 from tap_amazon_appstore import schemas
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
     Result = Download | Outcome
     ParseNumber = Callable[[str], Any]
+
+_REPLICATION_METHODS = (REPLICATION_INCREMENTAL, REPLICATION_FULL_TABLE)
 
 DECIMAL_TEXT = {
     "type": ["string", "null"],
@@ -85,6 +87,15 @@ class ReportStream(Stream):
     @override
     def apply_catalog(self, catalog: Catalog) -> None:
         super().apply_catalog(catalog)
+        if self.selected and self.replication_method not in _REPLICATION_METHODS:
+            message = (
+                f"{self.name}: the catalog's replication method {self.replication_method!r} is "
+                f"unknown. Use {' or '.join(_REPLICATION_METHODS)}."
+            )
+            raise ConfigurationError(message)
+        if self.selected and not self.mask["properties", "line_id"]:
+            message = f"{self.name}: the catalog deselects line_id, the key. Select it."
+            raise ConfigurationError(message)
         for name, definition in self.effective_schema["properties"].items():
             own = self.schema["properties"].get(name, definition)
             formats = {own.get("format"), definition.get("format")}
@@ -228,8 +239,13 @@ class ReportStream(Stream):
             )
             return
         missing = _MissingReports(self, state)
+        asked = ""
         with show_progress(self.name, len(months)) as progress:
             for period, result in self.fetch(map(period_name, months), dict(state.files)):
+                if asked:
+                    # Only now: after a December without a report its year may have failed.
+                    state.cover(asked)
+                asked = period
                 number = months.index(first_day(period)) + 1
                 place = f"{self.name} {period} (month {number} of {len(months)})"
                 if result is Outcome.NO_REPORT or result is Outcome.EMPTY:
@@ -246,9 +262,8 @@ class ReportStream(Stream):
                     state.complete(period, result.version, self.replication_key)
                     self._tap.initialize_bookmarks()
                     self.finalize_state_progress_markers()
-                else:
-                    state.cover(period)
                 progress.finish_month()
+            state.cover(asked)
             missing.end()
 
     def _read_state(self) -> ReportState:

@@ -153,6 +153,8 @@ class TapAmazonAppstore(Tap):
     def setup_mapper(self) -> None:
         super(Tap, self).setup_mapper()
         for name, entry in self.catalog.items():
+            if name not in self.streams:  # an entry of another version or another tap
+                continue
             # Of a stream that is not selected the SDK would drop all columns, and then fail at its
             # stream maps for want of a key.
             if self.streams[name].selected:

@@ -326,7 +326,7 @@ def _check_gzip(file: IO[bytes], layout: Layout, allowed: int, *, is_complete: b
 
 def _check_text(file: IO[bytes], layout: Layout, allowed: int, *, is_complete: bool) -> FileFormat:
     text = _TextCheck("the CSV file", file, layout, allowed)
-    if _CONTROL.search(text.start.lstrip().partition(b"\n")[0]):
+    if _CONTROL.search(re.split(rb"[\r\n]", text.start.lstrip(), maxsplit=1)[0]):
         # Such as a ZIP without its signature, whose members are not compressed.
         text.has_header = False
     text.expect_report("the download is")

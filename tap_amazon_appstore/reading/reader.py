@@ -258,6 +258,7 @@ class _Table:
         self._unknown = sorted({*range(len(header))} - {*self._found.values()})
         numbers = [p for n, p in self._found.items() if layout.kinds[n] in {"integer", "number"}]
         self._number = min(numbers or self._found.values())
+        self._first = next(place for place, name in enumerate(header) if name)
         self._normalized = _normalize_row(header)
         self._has_times = "transaction_at" in layout.schema["properties"]
         self._rescued: dict[int, dict[str, str]] = defaultdict(dict)
@@ -289,12 +290,13 @@ class _Table:
         )
 
     def _skip_headers(self, rows: list[list[str]]) -> list[list[str]]:
-        # However it is spelt and ordered, a header line has a name where other rows have a number,
-        # unless it ends before.
+        # However it is spelt and ordered, a header line begins as the first one, has a name where
+        # other rows have a number, or ends before.
         place = self._number
-        reaches_it = min(map(len, rows), default=0) > place
-        if reaches_it and not any(map(_NAME.match, {row[place] for row in rows})):
-            return rows
+        if min(map(len, rows), default=0) > place:
+            begin_alike = self._header[self._first] in {row[self._first] for row in rows}
+            if not begin_alike and not any(map(_NAME.match, {row[place] for row in rows})):
+                return rows
         return [row for row in rows if not self._is_header(row)]
 
     def _is_header(self, row: list[str]) -> bool:
@@ -303,7 +305,8 @@ class _Table:
         Raises:
             UnreadableReportError: it is a header line with other columns.
         """
-        if len(row) > self._number and not _NAME.match(row[self._number]):
+        begins_alike = row[self._first : self._first + 1] == [self._header[self._first]]
+        if len(row) > self._number and not begins_alike and not _NAME.match(row[self._number]):
             return False
         if _normalize_row(row) == self._normalized:
             self._findings.repeated_headers += 1

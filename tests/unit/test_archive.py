@@ -18,7 +18,7 @@ from sandbox import make_csv, make_zip
 from tap_amazon_appstore.reading.archive import Part, PartFormat
 from tap_amazon_appstore.reading.errors import BrokenDownloadError, UnreadableReportError
 from tests.data import SALE, SUBSCRIPTION, sale, sales
-from tests.reading import Report, check, property_test, read_body, try_to_read
+from tests.reading import Report, check, property_test, read_body, try_to_read, write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -311,6 +311,12 @@ def test_each_of_several_members_with_one_name_is_checked() -> None:
 
     with pytest.raises(BrokenDownloadError):
         check(io.BytesIO(archive[:first_data] + b"\xff" + archive[first_data + 1 :]))
+
+
+def test_control_characters_below_a_header_that_ends_in_cr_are_text() -> None:
+    body = write_csv([list(SALE), list(sale(Title="a\x1fb").values())], end="\r").encode()
+
+    assert read_body(body).records[0]["title"] == "a\x1fb"
 
 
 def test_the_size_of_a_report_is_counted_and_not_what_the_zip_claims() -> None:

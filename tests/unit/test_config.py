@@ -191,7 +191,7 @@ def test_numbers_in_the_environment_are_numbers(
     ("text", "value"),
     [
         *((text, True) for text in ("True", "1", "yes", "ON")),
-        *((text, False) for text in ("False", "0", "No", "off")),
+        *((text, False) for text in ("False", "0", "No", "off", "")),
     ],
 )
 def test_booleans_in_the_environment_are_booleans(
@@ -212,7 +212,7 @@ def test_booleans_in_the_environment_are_booleans(
             "y",
             "use_singer_decimal (from {}) must be true or false (got 'y'); ",
         ),
-        ("FLATTENING_ENABLED", "", "flattening_enabled (from {}) must be true or false; for exam"),
+        ("FLATTENING_ENABLED", "t", "flattening_enabled (from {}) must be true or false; for exam"),
         ("STREAM_MAPS", "{oops", "stream_maps (from {}) must be a JSON object; for example"),
         ("CLIENT_ID", " ", "client_id (from {}) is empty; for example"),
         ("API_URL", "ftp://x", "api_url (from {}) must be an https:// URL: it is not an http"),

@@ -268,8 +268,9 @@ SWAPPED = [{"Units": "Title", "Title": "Units"}.get(name, name) for name in SALE
         [name.upper() for name in SWAPPED],
         [name for name in SALE if name not in {"Units", "Sales Price", "Estimated Earnings"}],
         [*SALE, "New"],
+        [name for column in SALE for name in (["", column] if column == "Units" else [column])],
     ],
-    ids=["reversed", "a new one", "another case", "a BOM", "upper case", "fewer", "one more"],
+    ids=["reversed", "new", "another case", "BOM", "upper case", "fewer", "one more", "no name"],
 )
 def test_a_header_line_with_other_columns_amid_the_rows_is_refused(other: list[str]) -> None:
     with pytest.raises(UnreadableReportError, match="second header line has other columns"):

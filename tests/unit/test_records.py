@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from singer_sdk import Stream
+from singer_sdk.exceptions import ConfigurationError
 
 from tap_amazon_appstore.streams import ReportStream
 from tap_amazon_appstore.tap import TapAmazonAppstore
@@ -108,6 +110,43 @@ def test_a_catalog_may_have_formats_of_its_own(client: MemoryClient) -> None:
     del properties["properties"]["transaction_at"]["format"]
 
     assert run(client, catalog=catalog).records() == run(client).records()
+
+
+@pytest.mark.parametrize("maps", [{}, {"stream_maps": {"other": {"title": None}}}])
+def test_a_catalog_can_have_a_stream_that_the_tap_lacks(
+    client: MemoryClient, maps: dict[str, Any]
+) -> None:
+    catalog = catalog_with(selected=["sales"])
+    other = copy.deepcopy(catalog["streams"][0])
+    other["tap_stream_id"] = other["stream"] = "other"
+    catalog["streams"].append(other)
+
+    assert run(client, catalog=catalog, **maps).records() == run(client).records()
+
+
+@pytest.mark.parametrize("method", ["incremental", "LOG_BASED"])
+def test_an_unknown_replication_method_is_named(client: MemoryClient, method: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        run(client, method=method)
+    assert str(error.value) == (
+        f"sales: the catalog's replication method {method!r} is unknown. Use INCREMENTAL or "
+        "FULL_TABLE."
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"inclusion": "unsupported"}, {"inclusion": "available", "selected": False}]
+)
+def test_a_catalog_without_its_key_selected_is_refused(
+    client: MemoryClient, metadata: dict[str, Any]
+) -> None:
+    catalog = catalog_with(selected=["sales"])
+    sales = next(s for s in catalog["streams"] if s["tap_stream_id"] == "sales")
+    item = next(m for m in sales["metadata"] if m["breadcrumb"] == ["properties", "line_id"])
+    item["metadata"] = metadata
+
+    with pytest.raises(ConfigurationError, match="sales: the catalog deselects line_id"):
+        run(client, catalog=catalog)
 
 
 @pytest.mark.parametrize(

@@ -300,6 +300,35 @@ def test_months_between_an_ended_backfill_and_later_runs_are_named() -> None:
     assert not run(client, whole, start_date=january, end_date="2024-10-31").log("WARNING")
 
 
+def test_a_later_start_without_reports_leaves_what_is_covered() -> None:
+    client = MemoryClient()
+    for month in ("2023-01", "2023-02", "2023-05"):
+        client.publish(month)
+    first = run(client, start_date="2023-01-01").state
+
+    later = run(client, first, start_date="2024-01-01").state
+
+    assert later["bookmarks"]["sales"]["first_month"] == "2023-01-01"
+    assert "not read" not in str(run(client, later, start_date="2023-01-01").log("WARNING"))
+
+
+@pytest.mark.parametrize("bookmark", [None, "2023-01-01"])
+def test_what_is_covered_counts_anew_from_a_bookmark_before_it(bookmark: str | None) -> None:
+    client = MemoryClient()
+    for year, month in itertools.product((2023, 2024), range(1, 6)):
+        client.publish(f"{year}-{month:02}")
+    state = run(client, start_date="2024-04-01").state
+    state["bookmarks"]["sales"]["replication_key_value"] = bookmark
+
+    client.failures = {("sales", "2023-05"): FatalSyncError("sales 2023-05: outage")}
+    interrupted = run(client, state, start_date="2023-01-01").state
+    client.failures = {}
+
+    assert interrupted["bookmarks"]["sales"]["first_month"] == "2023-01-01"
+    resumed = run(client, interrupted, start_date="2023-01-01")
+    assert "not read:" not in str(resumed.log("WARNING"))
+
+
 def test_a_bookmark_in_the_future_is_a_warning(client: MemoryClient) -> None:
     state = {"bookmarks": {"sales": {"replication_key_value": "2099-01-01"}}}
     finished = run(client, state)
@@ -522,6 +551,21 @@ def test_a_year_with_monthly_reports_is_not_asked_though_they_are_gone() -> None
     client.requests.clear()
     run(client, state, **EARNINGS_MONTHS)
     assert ("earnings", "2023") not in client.requests
+
+
+def test_a_year_that_could_not_be_read_is_not_covered() -> None:
+    client = MemoryClient()
+    for period in ("2023", "2024-05", "2025-05"):
+        client.put("earnings", period, [{**EARNINGS, "Invoice ID": period}])
+    options: dict[str, Any] = {"selected": ["earnings"], "end_date": "2025-05-31"}
+    recent = run(client, start_date="2024-01-01", **options).state
+    client.failures = {("earnings", "2023"): FatalSyncError("earnings 2023: outage")}
+    failed = run(client, recent, start_date="2023-01-01", lookback_months=30, **options).state
+    client.failures = {}
+
+    later = run(client, failed, start_date="2023-01-01", **options)
+
+    assert "earnings: 2023-01 to 2023-12 not read" in str(later.log("WARNING"))
 
 
 def test_the_lookback_of_earnings_is_a_year_from_january() -> None:
