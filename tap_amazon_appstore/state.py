@@ -66,7 +66,7 @@ class ReportState:
             self.first_month = max(start, lookback(self.bookmark))
             is_unreadable = self.first_covered is None and entry.get("first_month") is not None
             # Months between the bookmark and a later start are not read. A bookmark that has been
-            # moved back before the first month counts anew.
+            # moved back before the first month starts over.
             if (
                 is_unreadable
                 or self.first_month > add_months(self.bookmark, 1)
